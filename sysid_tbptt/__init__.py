@@ -1,0 +1,1 @@
+"""Benchmark suite for recurrent networks trained with truncated back-propagation through time."""

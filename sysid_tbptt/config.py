@@ -1,0 +1,93 @@
+"""The ground all rooms stand on: what one run is, exactly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+ALGORITHM_VERSION = 1
+"""Raised when the same config would give other numbers than before; part of every run_id."""
+
+InitMode = Literal["zero", "carry"]
+Schedule = Literal["constant", "step", "cosine"]
+
+
+class RunConfig(BaseModel):
+    """One training run. Its canonical JSON, with the data revision, is the run's identity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    suite: str = Field(description="suite that the run belongs to")
+    dataset: str = Field(description="data set by name")
+    split: str = Field(description="named cut of the data set: paper, official, ...")
+    model: str = Field(description="model by name: rnn, gru, lstm, mean, fir, arx, or a plug-in's")
+    hidden_size: int = Field(
+        default=8, ge=1, description="width H of each recurrent layer; of fir and arx the order, in samples"
+    )
+    num_layers: int = Field(default=1, ge=1, description="number of recurrent layers")
+    seq_len: int = Field(ge=1, description="subsequence length N; the training record's length T for full BPTT")
+    burn_in: int = Field(
+        default=0, ge=0, description="leading steps m of each subsequence left out of the loss, 0 <= m < N"
+    )
+    init_mode: InitMode = Field(
+        default="zero", description="start of each subsequence: zero state, or the state carried from the previous one"
+    )
+    batch_size: int = Field(default=100, ge=1, description="subsequences B per optimiser step")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size")
+    lr_schedule: Schedule = Field(
+        default="constant",
+        description="constant, step (multiplied by lr_factor after each of lr_stages equal stages) or cosine (to zero)",
+    )
+    lr_stages: int = Field(default=3, ge=1, description="number of equal stages of the step schedule")
+    lr_factor: float = Field(default=0.2, gt=0, le=1, description="factor between two stages of the step schedule")
+    clip_norm: float | None = Field(default=None, gt=0, description="largest global gradient norm; none: no clipping")
+    weight_decay: float = Field(default=0.0, ge=0, description="decoupled weight decay (AdamW)")
+    input_noise: float = Field(
+        default=0.0,
+        ge=0,
+        description="standard deviation of white noise on the standardised training input, drawn anew each epoch",
+    )
+    steps: int = Field(ge=1, description="budget in optimiser steps")
+    epochs: int | None = Field(
+        default=None, ge=1, description="the budget as the suite states it, where in epochs; steps follows from it"
+    )
+    validate_every: int | None = Field(
+        default=None, ge=1, description="steps between validations; the best weights are kept; none: the last weights"
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="validations without improvement before the run stops early"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="seeds the initial weights and the batch order")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunConfig:
+        if self.burn_in >= self.seq_len:
+            raise ValueError(
+                f"burn_in={self.burn_in} leaves no step of a subsequence of seq_len={self.seq_len} to score; "
+                "choose burn_in < seq_len"
+            )
+        if self.init_mode == "carry" and self.seq_len % self.batch_size:
+            raise ValueError(
+                "init_mode='carry' needs seq_len to be a multiple of batch_size, "
+                f"got {self.seq_len} and {self.batch_size}"
+            )
+        if self.patience is not None and self.validate_every is None:
+            raise ValueError("patience counts validations: set validate_every as well")
+        return self
+
+    def canonical_json(self) -> str:
+        """Sorted, compact JSON without the fields at their default, so that a new field changes no old identity."""
+        return canonical_json(self.model_dump(exclude_defaults=True))
+
+    def run_id(self, data_revision: str) -> str:
+        """Hash of the canonical config, the data revision and the algorithm version; not of device or workers."""
+        text = f"{self.canonical_json()}\n{data_revision}\n{ALGORITHM_VERSION}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
