@@ -1,0 +1,258 @@
+"""A user's own log of u and y: CSV or Parquet, with a small TOML description beside it.
+
+    file = "log.csv"              # relative to the TOML file
+    inputs = ["valve"]
+    outputs = ["level", "flow"]
+    dt = 0.1                      # s
+    split = [0.6, 0.2, 0.2]       # fractions, or [6000, 8000, 10000]: where train, val and test end
+    units_u = ["%"]               # optional, like all that follow
+    units_y = ["m", "l/s"]
+    n_init = 50
+    name = "my_tank"
+
+In a suite, a data set whose name ends in ``.toml`` is such a description.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import DataError
+from .cache import sha256_of
+from .identity import revision
+from .series import Dataset, Series, Units
+
+SPLIT = "file"
+SUFFIXES = (".csv", ".parquet")
+
+Fractions = tuple[float, float, float]
+Ends = tuple[int, int, int]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Description(BaseModel):
+    """The TOML beside a log; its keys are the arguments of `from_file`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str = Field(description="the log, .csv or .parquet, relative to this description")
+    inputs: Names = Field(description="columns of u")
+    outputs: Names = Field(description="columns of y")
+    dt: float = Field(gt=0, allow_inf_nan=False, description="sampling time [s]")
+    split: Fractions | Ends = Field(description="fractions of train, val and test, or the samples where they end")
+    units_u: Names | None = Field(default=None, description="one unit per input")
+    units_y: Names | None = Field(default=None, description="one unit per output")
+    n_init: int = Field(default=0, ge=0, description="leading samples of each part that are not scored")
+    name: str | None = Field(default=None, min_length=1, description="name of the data set; else that of the file")
+
+
+def from_description(path: str | Path) -> Dataset:
+    """The data set that a TOML description tells of.
+
+    Raises:
+        DataError: the description cannot be read, a key is unknown, missing or wrong, or the log is not usable.
+    """
+    path = Path(path)
+    told = _validated(path)
+    units = Units(
+        u=told.units_u or ("-",) * len(told.inputs),
+        y=told.units_y or ("-",) * len(told.outputs),
+    )
+    return from_file(
+        path.parent / told.file,
+        inputs=told.inputs,
+        outputs=told.outputs,
+        dt=told.dt,
+        split=told.split,
+        units=units,
+        n_init=told.n_init,
+        name=told.name or path.stem,
+    )
+
+
+def _validated(path: Path) -> Description:
+    try:
+        with path.open("rb") as file:
+            return Description.model_validate(tomllib.load(file))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path of the description") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a TOML file ({error}); mend it there") from error
+    except ValidationError as error:
+        raise DataError(f"{path}: {_complaints(error)}") from error
+
+
+def _complaints(error: ValidationError) -> str:
+    """Each complaint with its key and what to do."""
+    known = ", ".join(Description.model_fields)
+    said = []
+    for complaint in error.errors():
+        key = ".".join(str(step) for step in complaint["loc"])
+        remedy = f"remove it or choose among {known}" if complaint["type"] == "extra_forbidden" else "correct it"
+        said.append(f"key {key}: {complaint['msg']}; {remedy}")
+    return "; ".join(said)
+
+
+def from_file(
+    path: str | Path,
+    *,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    dt: float,
+    split: Fractions | Ends,
+    units: Units | None = None,
+    n_init: int = 0,
+    name: str | None = None,
+) -> Dataset:
+    """A log, one row a sample, columns named in the first row (CSV, comma-separated) or the schema (Parquet).
+
+    ``inputs`` and ``outputs`` name the columns of u and y, ``dt`` is the sampling time [s]. ``split`` holds three
+    fractions of the record that add up to 1, or the three samples where train, val and test end (half-open); the
+    parts follow one another in time. The first ``n_init`` samples of each part are not scored.
+
+    Raises:
+        DataError: a file or column is missing, a cell holds no number, a signal is constant over the training
+            part, or the split leaves a part too short.
+    """
+    path = Path(path)
+    _check_columns(path, inputs, outputs)
+    if not 0 < dt < math.inf:
+        raise DataError(f"{path}: dt={dt} must be a positive number of seconds")
+    table = _read(path, (*inputs, *outputs))
+    parts = _cut(path, table, split, n_init)
+    _check_not_constant(path, parts["train"])
+    units = units or Units(u=("-",) * len(inputs), y=("-",) * len(outputs))
+    train, val, test = (
+        (Series(_values(rows, inputs), _values(rows, outputs), dt, units, n_init, part),)
+        for part, rows in parts.items()
+    )
+    return Dataset(
+        name=name or path.stem,
+        split=SPLIT,
+        train=train,
+        val=val,
+        test=test,
+        citation="a file of the user's own",
+        protocol=f"{SPLIT} split: {', '.join(f'{part} {len(rows)}' for part, rows in parts.items())} samples of "
+        f"{path.name} in a row, n_init={n_init}",
+        revision=revision(train, val, test),
+        sha256={path.name: sha256_of(path)},
+    )
+
+
+def _check_columns(path: Path, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+    if not inputs or not outputs:
+        raise DataError(f"{path}: name at least one input and one output column")
+    twice = sorted({name for name in (*inputs, *outputs) if (*inputs, *outputs).count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: column {twice[0]!r} is named twice among inputs and outputs; name it once")
+
+
+def _values(rows: pd.DataFrame, columns: tuple[str, ...]) -> Float64[np.ndarray, "T n"]:
+    return rows[list(columns)].to_numpy(dtype=np.float64)
+
+
+# Reading
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """The named columns as numbers."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; check the path")
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{path}: a log must be one of {', '.join(SUFFIXES)}; convert it")
+    table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
+    for column in columns:
+        if column not in table.columns:
+            raise DataError(f"{path}: no column {column!r}; there are: {', '.join(map(str, table.columns))}")
+        _check_numbers(path, table[column])
+    return table[list(columns)]
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A row that is longer than the first is an error, one that is shorter leaves empty cells."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells that would be dropped
+            return pd.read_csv(path, index_col=False, low_memory=False)
+    except (ValueError, pd.errors.ParserWarning, OSError) as error:
+        said = str(error).strip().splitlines()[0]
+        raise DataError(f"{path}: not a CSV file with equally long rows ({said}); mend the file") from error
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except ImportError as error:
+        raise DataError(
+            f"{path}: reading Parquet needs pyarrow; install it with: pip install 'sysid-tbptt[parquet]'"
+        ) from error
+    except (ValueError, OSError) as error:  # pyarrow's own errors derive from these
+        raise DataError(f"{path}: not a readable Parquet file ({error}); write it anew") from error
+
+
+def _check_numbers(path: Path, column: pd.Series[Any]) -> None:
+    """Every cell holds a finite number; rows are counted from 1, the header not counted."""
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.flatnonzero(~np.isfinite(numbers))
+    if bad.size:
+        raise DataError(
+            f"{path}: column {column.name!r}, row {bad[0] + 1} holds {column.iloc[bad[0]]!r}, no finite number "
+            f"({bad.size} such rows); mend the row, or cut the record before it"
+        )
+    if len(column) and column.dtype.kind not in "biuf":
+        raise DataError(f"{path}: column {column.name!r} holds {column.dtype}, not numbers; convert it")
+
+
+# Cutting
+
+
+def _cut(path: Path, table: pd.DataFrame, split: Fractions | Ends, n_init: int) -> dict[str, pd.DataFrame]:
+    """The three parts in time, each longer than ``n_init``."""
+    ends = _ends(path, split, len(table))
+    parts = {
+        part: table.iloc[start:stop]
+        for part, start, stop in zip(("train", "val", "test"), (0, *ends), ends, strict=False)
+    }
+    for part, rows in parts.items():
+        if len(rows) < max(2, n_init + 1):
+            raise DataError(
+                f"{path}: the record of {len(table)} rows is too short: {part} gets {len(rows)}, and needs at least "
+                f"{max(2, n_init + 1)} (n_init={n_init}); change split or n_init, or log more"
+            )
+    return parts
+
+
+def _ends(path: Path, split: Fractions | Ends, length: int) -> Ends:
+    if len(split) != 3:
+        raise DataError(f"{path}: split={split} must hold three numbers: for train, val and test")
+    if all(isinstance(end, int) for end in split):
+        return _checked_ends(path, tuple(map(int, split)), length)
+    if min(split) <= 0 or abs(sum(split) - 1) > 1e-9:
+        raise DataError(f"{path}: the fractions split={split} must be positive and add up to 1")
+    return round(split[0] * length), round((split[0] + split[1]) * length), length
+
+
+def _checked_ends(path: Path, ends: tuple[int, ...], length: int) -> Ends:
+    train, val, test = ends
+    if not 0 < train < val < test <= length:
+        raise DataError(f"{path}: the boundaries split={ends} must increase and lie within the record of {length} rows")
+    return train, val, test
+
+
+def _check_not_constant(path: Path, train: pd.DataFrame) -> None:
+    for column in train.columns:
+        if np.ptp(train[column].to_numpy(dtype=np.float64)) == 0:
+            raise DataError(
+                f"{path}: column {column!r} is constant over the training part, so that it cannot be standardised; "
+                "leave it out or change split"
+            )
