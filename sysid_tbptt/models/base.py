@@ -1,0 +1,36 @@
+"""What a model must obey.
+
+Any ``torch.nn.Module`` that maps standardised inputs (B, N, n_u) to outputs (B, N, n_y), causally and from a zero
+state, can be trained. Two further abilities are used where a module has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+State = Tensor | tuple[Tensor, ...]
+"""What a module remembers between two steps: one tensor, or several."""
+
+
+@runtime_checkable
+class CarriesState(Protocol):
+    """A module that can go on from a state; needed for ``init_mode = "carry"``."""
+
+    def forward_from(
+        self, u: Float[Tensor, "B N n_u"], state: State | None
+    ) -> tuple[Float[Tensor, "B N n_y"], State]: ...
+
+
+@runtime_checkable
+class SolvesItself(Protocol):
+    """A module whose weights follow from the data in closed form; it is trained without a gradient."""
+
+    def fit(self, records: Sequence[tuple[np.ndarray, np.ndarray]], burn_in: int) -> float:
+        """Sets the weights from standardised records ((T, n_u), (T, n_y)), the first ``burn_in`` samples of each
+        left out of the errors; returns the mean squared error of the fit."""
+        ...

@@ -1,0 +1,109 @@
+"""Names: data sets and models, built in or plugged in through entry points.
+
+A package adds its own by the entry point groups ``sysid_tbptt.datasets`` (a `Source`) and
+``sysid_tbptt.models`` (a callable ``build(*, n_u, n_y, hidden_size, num_layers) -> torch.nn.Module``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import torch
+
+from .data import files, official, paper, simulated
+from .data.series import Dataset
+from .data.source import Source
+from .errors import DataError, ModelError
+from .models.linear import ANCHORS
+from .models.rnn import CELLS, Recurrent
+
+ALIASES = {
+    "Silverbox_Sim": "silverbox",
+    "WH_Sim": "wiener_hammerstein",
+    "Tanks_Sim": "cascaded_tanks",
+    "EMPS_Sim": "emps",
+    "CED_Sim": "ced",
+}
+"""identibench's names for the same data sets."""
+
+
+@cache
+def sources() -> tuple[Source, ...]:
+    """Every data set known, in the order of the adapters, then the plug-ins; one entry per adapter."""
+    built_in = (*official.SOURCES, *paper.SOURCES, *simulated.SOURCES)
+    return (*built_in, *(entry.load() for entry in entry_points(group="sysid_tbptt.datasets")))
+
+
+def load_dataset(name: str, split: str | None = None) -> Dataset:
+    """The data set of that name under a named split; without one, the first split it has.
+
+    A name that ends in ``.toml`` is the description of a user's own log, see `sysid_tbptt.data.files`; it is
+    read anew each time, the others once.
+
+    Raises:
+        DataError: no such data set or split, or its files cannot be had.
+    """
+    if name.endswith(".toml"):
+        return _own_log(name, split)
+    return _known_dataset(ALIASES.get(name, name), split)
+
+
+def _own_log(path: str, split: str | None) -> Dataset:
+    data = files.from_description(path)
+    if split not in (None, data.split):
+        raise DataError(f"{path}: a user's own log has the split '{data.split}' only, not '{split}'")
+    return data
+
+
+@cache
+def _known_dataset(name: str, split: str | None) -> Dataset:
+    named = [source for source in sources() if source.name == name]
+    if not named:
+        known = ", ".join(sorted({source.name for source in sources()}))
+        raise DataError(
+            f"unknown data set '{name}'; choose one of {known}, or the path of a description ending in .toml"
+        )
+    splits = [known for source in named for known in source.splits]
+    wanted = split or splits[0]
+    for source in named:
+        if wanted in source.splits:
+            return source.load(wanted)
+    raise DataError(f"data set '{name}' has no split '{wanted}'; choose one of {', '.join(splits)}")
+
+
+def build_model(
+    name: str, *, n_u: int, n_y: int, hidden_size: int = 8, num_layers: int = 1, **settings: Any
+) -> torch.nn.Module:
+    """A torch module (B, N, n_u) -> (B, N, n_y) that starts from a zero state, drawn from torch's generator.
+
+    ``name`` is a cell of the zoo (rnn, gru, lstm), a sanity anchor (mean, fir, arx), a plug-in's entry point, or
+    ``module:callable``, which imports the module.
+
+    Raises:
+        ModelError: no such model, or what was built is not a torch module.
+    """
+    sizes = {"n_u": n_u, "n_y": n_y, "hidden_size": hidden_size, "num_layers": num_layers, **settings}
+    if name in CELLS:
+        return Recurrent(name, **sizes)
+    if name in ANCHORS:
+        return ANCHORS[name](**sizes)
+    module = _plug_in(name)(**sizes)
+    if not isinstance(module, torch.nn.Module):
+        raise ModelError(f"model '{name}' built a {type(module).__name__}, expected a torch.nn.Module")
+    return module
+
+
+def _plug_in(name: str) -> Callable[..., Any]:
+    plugged = {entry.name: entry for entry in entry_points(group="sysid_tbptt.models")}
+    if ":" in name:
+        plugged[name] = EntryPoint(name, name, "sysid_tbptt.models")
+    if name not in plugged:
+        known = ", ".join([*CELLS, *ANCHORS, *plugged])
+        raise ModelError(f"unknown model '{name}'; choose one of {known}, or name one as module:callable")
+    try:
+        return plugged[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ModelError(f"model '{name}' cannot be imported: {error}") from error
