@@ -1,0 +1,69 @@
+"""Engines: runs in, trained weights and loss curves out. This file only picks one and says why."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Literal, Protocol, cast
+
+from ...errors import EngineError
+from ..job import Arrays, Control, Job, Trained
+from ..simulator import Simulator
+
+KERNELS: tuple[str, ...] = ()
+"""Engines with hand-written kernels, in the order of preference of ``auto``."""
+NAMES = ("auto", *KERNELS, "reference")
+
+
+class Engine(Protocol):
+    """What each engine module offers; all give the same numbers up to float rounding.
+
+    ``PARALLEL`` tells how several runs share a machine: jobs that release the GIL in ``threads``, others in
+    ``processes``. ``declines`` gives the reason why a job cannot be taken, or None.
+    """
+
+    NAME: str
+    PARALLEL: Literal["threads", "processes"]
+
+    def declines(self, job: Job) -> str | None: ...
+    def train(self, job: Job, control: Control) -> Trained: ...
+    def simulator(self, job: Job, weights: Arrays) -> Simulator: ...
+
+
+def load_engine(name: str) -> Engine:
+    """The engine module of that name.
+
+    Raises:
+        EngineError: there is no such engine.
+    """
+    if name not in NAMES[1:]:
+        raise EngineError(f"unknown engine '{name}'; choose one of {', '.join(NAMES)}")
+    return _module(name)
+
+
+def pick(name: str, job: Job) -> tuple[Engine, str | None]:
+    """The engine for a job, and, when ``auto`` passed a faster one over, the reason in one line.
+
+    A model that is solved in closed form is, whatever the name.
+
+    Raises:
+        EngineError: an engine asked for by name declines the job.
+    """
+    closed_form = _module("closed_form")
+    if not closed_form.declines(job):
+        return closed_form, None
+    if name != "auto":
+        engine = load_engine(name)
+        if reason := engine.declines(job):
+            raise EngineError(f"engine '{name}' cannot take {job.config.model}: {reason}")
+        return engine, None
+    passed_over = []
+    for kernel in KERNELS:
+        engine = load_engine(kernel)
+        if not (reason := engine.declines(job)):
+            return engine, None
+        passed_over.append(f"{kernel}: {reason}")
+    return load_engine("reference"), "; ".join(passed_over) or None
+
+
+def _module(name: str) -> Engine:
+    return cast(Engine, import_module(f".{name}", __name__))

@@ -1,0 +1,42 @@
+"""The engine of models whose weights follow from the data in closed form: one solution, no gradient, no windows."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, cast
+
+import numpy as np
+
+from ..job import Arrays, Control, Job, Trained
+from ..simulator import Simulator, simulator_with
+
+NAME = "closed_form"
+PARALLEL = "processes"
+
+
+def declines(job: Job) -> str | None:
+    """Why the job cannot be taken; None if it can."""
+    return None if hasattr(job.module, "fit") else "it has no fit(records, burn_in)"
+
+
+def train(job: Job, control: Control) -> Trained:
+    """Fits a copy of ``job.module`` to the whole training records; ``burn_in`` samples of each are left out."""
+    module = cast(Any, deepcopy(job.module))
+    ends = np.cumsum(job.lengths)[:-1]
+    mse = module.fit(list(zip(np.split(job.u, ends), np.split(job.y, ends), strict=True)), job.config.burn_in)
+    weights = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()}
+    finite = all(np.isfinite(array).all() for array in weights.values())
+    control.progress(job.config.steps)
+    return Trained(
+        status="ok" if finite else "diverged",
+        weights=weights,
+        steps_done=1,
+        curve=[mse],
+        curve_every=1,
+        last100_mean=mse,
+    )
+
+
+def simulator(job: Job, weights: Arrays) -> Simulator:
+    """The job's module with other weights, as a free-run simulator."""
+    return simulator_with(job.module, weights)

@@ -1,0 +1,52 @@
+"""Free-run simulation over whole records, and what a run is scored by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from ..data.scaler import Scaler
+from ..data.series import Dataset, Series
+from .metrics import score
+from .simulator import Simulator, module_simulator, mse_scaled
+
+Metrics = dict[str, Any]
+
+
+def simulate(module: torch.nn.Module, series: Series, *, scaler: Scaler) -> Float64[np.ndarray, "T n_y"]:
+    """Free-run simulation of a whole record from a zero state; physical units in and out."""
+    return scaler.unscale_y(module_simulator(module)(scaler.scale_u(series.u)))
+
+
+def evaluate(simulator: Simulator, data: Dataset) -> Metrics:
+    """Metrics of every part: ``train`` and ``val`` over their records together, ``test`` by test set."""
+    return {
+        "train": score_records(simulator, data.train, data.scaler),
+        "val": score_records(simulator, data.val, data.scaler),
+        "test": {series.name: score_records(simulator, [series], data.scaler) for series in data.test},
+    }
+
+
+def score_records(simulator: Simulator, records: Sequence[Series], scaler: Scaler) -> Metrics:
+    """Scores of one part, its records taken together.
+
+    ``mse_scaled`` is the mean squared error over all steps and channels in standardised units, from a zero
+    state; the other scores are per channel in physical units, after each record's first ``n_init`` samples.
+    """
+    y_hat = [simulator(scaler.scale_u(series.u)) for series in records]
+    scored = [slice(series.n_init, None) for series in records]
+    physical = score(
+        y=np.concatenate([series.y[part] for series, part in zip(records, scored, strict=True)]),
+        y_hat=np.concatenate([scaler.unscale_y(p)[part] for p, part in zip(y_hat, scored, strict=True)]),
+    )
+    mse = mse_scaled((scaler.scale_y(series.y), p) for series, p in zip(records, y_hat, strict=True))
+    return {
+        "mse_scaled": mse,
+        **{key: value.tolist() for key, value in physical.items()},
+        "unit": list(records[0].units.y),
+        "n_scored": sum(len(series) - series.n_init for series in records),
+    }

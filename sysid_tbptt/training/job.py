@@ -1,0 +1,89 @@
+"""What an engine is given, what it says on the way, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+
+from ..config import RunConfig
+from .windows import BatchOrder
+
+Arrays = dict[str, np.ndarray]
+"""Arrays by name: a model's weights, or the state of a run between two steps."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run as plain arrays.
+
+    ``u`` (T, n_u) and ``y`` (T, n_y) are the standardised training records laid end to end, ``lengths`` the
+    records' lengths, ``starts`` (S,) the first sample of each window, ``val`` the standardised validation records.
+    ``module`` holds the initial weights and is not changed; ``cell`` names the zoo's cell ("rnn", "gru", "lstm")
+    when ``module`` is the zoo's own, so that a kernel may stand in for it.
+    """
+
+    config: RunConfig
+    u: Float32[np.ndarray, "T n_u"]
+    y: Float32[np.ndarray, "T n_y"]
+    lengths: tuple[int, ...]
+    starts: Int64[np.ndarray, " S"]
+    order: BatchOrder
+    val: tuple[tuple[np.ndarray, np.ndarray], ...]
+    module: torch.nn.Module
+    cell: str | None = None
+
+    def weights(self) -> Arrays:
+        """Copies of the initial weights under torch's names (``rnn.weight_ih_l0`` ... ``readout.bias``)."""
+        return {name: tensor.detach().numpy().copy() for name, tensor in self.module.state_dict().items()}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What an engine gives back.
+
+    ``curve`` holds the mean training loss of each block of ``curve_every`` steps, ``validation`` the
+    standardised free-run MSE at each validation. A run that met a loss or weight that is not finite is
+    ``diverged``: ``steps_done`` is then the step at which that happened.
+    """
+
+    status: Literal["ok", "diverged"]
+    weights: Arrays
+    steps_done: int
+    curve: list[float]
+    curve_every: int
+    last100_mean: float
+    validation: list[float] = field(default_factory=list)
+    best_step: int | None = None
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; its state is in the checkpoint."""
+
+
+@dataclass
+class Control:
+    """The thread between a running engine and whoever started it.
+
+    An engine calls ``turn(step, state)`` several times a second: it reports progress, writes a checkpoint
+    when one is due, and raises `Interrupted`, after a last checkpoint, when the run is to stop. ``resume`` is
+    the checkpoint to go on from.
+    """
+
+    resume: Mapping[str, np.ndarray] | None = None
+    progress: Callable[[int], None] = lambda _: None
+    checkpoint_due: Callable[[], bool] = lambda: False
+    save: Callable[[Arrays], None] = lambda _: None
+    stopping: Callable[[], bool] = lambda: False
+
+    def turn(self, step: int, state: Callable[[], Arrays]) -> None:
+        self.progress(step)
+        stopping = self.stopping()
+        if stopping or self.checkpoint_due():
+            self.save(state())
+        if stopping:
+            raise Interrupted(f"stopped after step {step}")

@@ -1,0 +1,44 @@
+"""A trained module as a free-run simulator of standardised records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from ..errors import ModelError
+
+Simulator = Callable[[np.ndarray], np.ndarray]
+"""Standardised input (T, n_u) -> standardised output (T, n_y), from a zero state."""
+
+
+def module_simulator(module: torch.nn.Module) -> Simulator:
+    """A torch module (B, N, n_u) -> (B, N, n_y) as a simulator of one record."""
+
+    def simulate(u: Float32[np.ndarray, "T n_u"]) -> Float32[np.ndarray, "T n_y"]:
+        training = module.training
+        module.eval()
+        with torch.no_grad():
+            y_hat = module(torch.from_numpy(u)[None])
+        module.train(training)
+        if y_hat.ndim != 3 or y_hat.shape[:2] != (1, len(u)):
+            raise ModelError(f"the model gave shape {tuple(y_hat.shape)}, expected (1, {len(u)}, n_y)")
+        return y_hat[0].numpy()
+
+    return simulate
+
+
+def simulator_with(module: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> Simulator:
+    """A copy of the module, with other weights, as a simulator."""
+    module = deepcopy(module)
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    return module_simulator(module)
+
+
+def mse_scaled(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Mean squared error over all steps and channels of all (y, y_hat) pairs of standardised records."""
+    errors = [np.square(y_hat.astype(np.float64) - y) for y, y_hat in pairs]
+    return float(sum(e.sum() for e in errors) / sum(e.size for e in errors))

@@ -1,0 +1,101 @@
+"""From a data set and a config to a trained, evaluated model."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..config import RunConfig
+from ..data.series import Dataset
+from ..errors import ModelError
+from ..models.rnn import Recurrent
+from ..registry import build_model
+from .engines import Engine
+from .evaluate import Metrics, evaluate
+from .job import Control, Job, Trained
+from .windows import BatchOrder, layout
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run yields: the training's course, the metrics of every part, seconds, and the engine's name."""
+
+    trained: Trained
+    metrics: Metrics
+    train_s: float
+    evaluate_s: float
+    engine: str
+    n_parameters: int
+
+
+def make_job(config: RunConfig, data: Dataset) -> Job:
+    """Seeds, builds the model and lays out data and batch order, in the reference experiment's order of draws.
+
+    The seed is set immediately before the model is built, and the batch order goes on from there, so that all
+    runs of one N and one seed share their initial weights and their batches.
+
+    Raises:
+        ConfigError: the windows do not fit the data.
+        ModelError: the model cannot be built, or its outputs have the wrong shape.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        module = build_model(
+            config.model,
+            n_u=data.n_u,
+            n_y=data.n_y,
+            hidden_size=config.hidden_size,
+            num_layers=config.num_layers,
+        )
+        rng_state = torch.get_rng_state()
+    _check_outputs(module, config, data)
+    lengths = tuple(len(series) for series in data.train)
+    starts = layout(lengths, config)
+    shuffled = config.init_mode == "zero"
+    scaled = [data.scaler.scale(series) for series in data.train]
+    return Job(
+        config=config,
+        u=np.concatenate([u for u, _ in scaled]),
+        y=np.concatenate([y for _, y in scaled]),
+        lengths=lengths,
+        starts=starts,
+        order=BatchOrder(len(starts), config.batch_size, rng_state=rng_state if shuffled else None),
+        val=tuple(data.scaler.scale(series) for series in data.val),
+        module=module,
+        cell=config.model if type(module) is Recurrent else None,
+    )
+
+
+def _check_outputs(module: torch.nn.Module, config: RunConfig, data: Dataset) -> None:
+    """Two windows of two zeros must give two windows of two outputs."""
+    training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            shape = tuple(module(torch.zeros(2, 2, data.n_u)).shape)
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"model '{config.model}' does not take inputs (B, N, {data.n_u}): {error}") from error
+    module.train(training)
+    if shape != (2, 2, data.n_y):
+        raise ModelError(
+            f"model '{config.model}' gives shape {shape} for inputs (2, 2, {data.n_u}); expected (2, 2, {data.n_y})"
+        )
+
+
+def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
+    """Trains the job on the engine and scores the result by free-run simulation."""
+    began = time.perf_counter()
+    trained = engine.train(job, control)
+    trained_at = time.perf_counter()
+    metrics = evaluate(engine.simulator(job, trained.weights), data) if trained.status == "ok" else {}
+    return Outcome(
+        trained=trained,
+        metrics=metrics,
+        train_s=trained_at - began,
+        evaluate_s=time.perf_counter() - trained_at,
+        engine=engine.NAME,
+        n_parameters=sum(parameter.numel() for parameter in job.module.parameters()),
+    )
