@@ -1,0 +1,86 @@
+"""The burn-in study as a table: for each N the errors at m = 0 and at m*, stateful, and full BPTT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from .published import PAPER_EPOCHS, paper_tables
+from .selection import RULES, Rule
+
+PARTS = ("train", "test")
+VALUES = ("m0", "mstar", "change", "stateful", "bptt")
+MODEL = ["dataset", "split", "test_set", "model", "hidden_size", "setting"]
+WINDOWS = ["seq_len", "batch_size", "budget"]
+COLUMNS = [*MODEL, *WINDOWS, "rule", "m_star", "seeds", *(f"{value}_{part}" for part in PARTS for value in VALUES)]
+PUBLISHED = "published"
+
+
+def burn_in_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows by N and rule, from the rows of `frame`; MSE in standardised units, median over seeds.
+
+    ``change`` is that of m* against m = 0 of the same N, in percent. A row needs m = 0 and one more m; what was not
+    run is missing. Rows of the rule "published" hold the paper's values for the same data, model and N.
+    """
+    usable = runs[runs["status"] == "ok"]
+    rows = [row for key, part in usable.groupby(MODEL) for row in _rows(_named(MODEL, key), part)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _rows(model: dict[str, Any], runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for key, part in runs[runs["regime"] == "stateless"].groupby(WINDOWS):
+        windows = _named(WINDOWS, key)
+        curve = part.groupby("burn_in")[["train_mse", "val_mse", "test_mse"]].median().reset_index()
+        if len(curve) < 2 or 0 not in set(curve["burn_in"]):
+            continue
+        beside = _stateful(runs, windows) | _bptt(runs, windows) | {"seeds": part["seed"].nunique()}
+        for rule in RULES:
+            yield model | windows | beside | _chosen(curve, rule, model)
+        yield from _published(model, windows)
+
+
+def _chosen(curve: pd.DataFrame, rule: Rule, model: dict[str, Any]) -> dict[str, Any]:
+    m_star = rule.choose(curve, model["dataset"], model["split"])
+    row: dict[str, Any] = {"rule": rule.name, "m_star": m_star}
+    by_m = curve.set_index("burn_in")
+    for part in PARTS:
+        row[f"m0_{part}"], row[f"mstar_{part}"] = by_m.loc[0, f"{part}_mse"], by_m.loc[m_star, f"{part}_mse"]
+    return row | _changes(row)
+
+
+def _changes(row: dict[str, Any]) -> dict[str, float]:
+    return {f"change_{part}": 100 * (row[f"mstar_{part}"] / row[f"m0_{part}"] - 1) for part in PARTS}
+
+
+def _stateful(runs: pd.DataFrame, windows: dict[str, Any]) -> dict[str, float]:
+    """The stateful runs of the same windows."""
+    same = (runs[WINDOWS] == pd.Series(windows)).all(axis=1)
+    return _medians(runs[(runs["regime"] == "stateful") & same], "stateful")
+
+
+def _bptt(runs: pd.DataFrame, windows: dict[str, Any]) -> dict[str, float]:
+    """The runs on the whole record: of the same budget in steps, or whatever their epochs, an epoch being one step."""
+    bptt = runs[runs["regime"] == "bptt"]
+    in_epochs = windows["budget"].endswith("epochs")
+    same = bptt["budget"].str.endswith("epochs") if in_epochs else bptt["budget"] == windows["budget"]
+    return _medians(bptt[same], "bptt")
+
+
+def _medians(runs: pd.DataFrame, name: str) -> dict[str, float]:
+    """Median errors over seeds; none where nothing was run."""
+    return {f"{name}_{part}": float(runs[f"{part}_mse"].median()) for part in PARTS if len(runs)}
+
+
+def _published(model: dict[str, Any], windows: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    is_papers = model["split"] == "paper" and model["model"] == "lstm" and model["hidden_size"] == 8
+    place = (model["dataset"], windows["seq_len"])
+    if is_papers and place in paper_tables().index:
+        values = paper_tables().loc[place].to_dict()
+        told = {"rule": PUBLISHED, "seeds": 1, "budget": f"{PAPER_EPOCHS[model['dataset']]} epochs"}
+        yield model | windows | told | values | {"m_star": int(values["m_star"])} | _changes(values)
+
+
+def _named(names: list[str], key: Any) -> dict[str, Any]:
+    return dict(zip(names, key, strict=True))

@@ -1,0 +1,129 @@
+"""Burn-in tables as Markdown, CSV and LaTeX, written from records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ..runs.atomic import write_whole
+from ..runs.record import RunRecord
+from .burn_in import PARTS, PUBLISHED, burn_in_table
+from .caption import provenance_line
+from .frame import frame
+from .published import PAPER_CITATION
+
+MSE_SCALE = 100
+"""Tables to read show MSE in standardised units times this, as the paper does; the CSV holds it as it is."""
+
+HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "stateful", "bptt": "BPTT"}
+_MISSING = "–"
+
+
+def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
+    """Writes the burn-in table of every suite and data set into ``folder``; returns the files, Markdown first.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    written: list[Path] = []
+    for (suite, dataset), part in _by_table(records).items():
+        table = burn_in_table(frame(part))
+        if len(table):
+            written += _write(table, part, folder / f"{_file_name(suite)}-{_file_name(dataset)}")
+    return sorted(written, key=lambda path: (path.suffix != ".md", path.name))
+
+
+def _by_table(records: Sequence[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
+    tables: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in records:
+        tables.setdefault((record.config.suite, record.config.dataset), []).append(record)
+    return tables
+
+
+def _write(table: pd.DataFrame, records: Sequence[RunRecord], stem: Path) -> list[Path]:
+    title = f"{records[0].config.suite}: {records[0].config.dataset}"
+    notes = _notes(table, records)
+    texts = {
+        ".md": to_markdown(table, title, notes),
+        ".csv": "".join(f"# {note}\n" for note in notes) + table.to_csv(index=False, lineterminator="\n"),
+        ".tex": to_latex(table, title, notes),
+    }
+    for suffix, text in texts.items():
+        write_whole(stem.with_name(stem.name + suffix), text.encode())
+    return [stem.with_name(stem.name + suffix) for suffix in texts]
+
+
+def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
+    notes = [
+        "MSE of the free-run simulation from a zero state, all steps, standardised units; change: of m* against m=0; "
+        "more than one seed: the median. m* by rule paper: least 0.7 MSE_train + 0.3 MSE_val (silverbox: at most 95); "
+        "by rule val: least MSE_val. Test data decide nothing."
+    ]
+    if (table["rule"] == PUBLISHED).any():
+        notes.append(f"published: {PAPER_CITATION}, rounded as published")
+    return [*notes, f"Provenance: {provenance_line(records)}"]
+
+
+def to_markdown(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
+    """A heading, a pipe table with MSE x 100, and the notes under it."""
+    shown = readable(table)
+    body = shown.to_markdown(index=False, disable_numparse=True, colalign=_alignment(shown))
+    return "\n\n".join([f"## {title}", f"MSE x {MSE_SCALE}", body, *notes]) + "\n"
+
+
+def to_latex(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
+    """A booktabs table; the notes are its caption. Needs the package booktabs."""
+    shown = readable(table).replace(_MISSING, "--")
+    shown.columns = pd.Index([_escaped(column) for column in shown.columns])
+    body = shown.map(_escaped).style.hide(axis="index").to_latex(hrules=True, column_format=_columns(shown))
+    under = " ".join(note.rstrip(".") + "." for note in notes)
+    caption = f"{_escaped(title)}. MSE $\\times$ {MSE_SCALE}. {_escaped(under)}"
+    return f"\\begin{{table}}\n\\centering\n{body}\\caption{{{caption}}}\n\\end{{table}}\n"
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as people read it: rounded text, and columns that never vary left out."""
+    shown = pd.DataFrame({"N": table["seq_len"].astype(str)})
+    for name, heading in (("test_set", "test set"), ("model", "model"), ("hidden_size", "H"), ("setting", "setting")):
+        if table[name].nunique() > 1:
+            shown[heading] = table[name].astype(str)
+    shown["budget"], shown["rule"] = table["budget"], table["rule"]
+    shown["m*"] = table["m_star"].astype(str)
+    if table["seeds"].max() > 1:
+        shown["seeds"] = table["seeds"].astype(str)
+    for part in PARTS:
+        for value, heading in HEADINGS.items():
+            scale, digits = (1, 1) if value == "change" else (MSE_SCALE, 3)
+            shown[f"{part} {heading}"] = [_number(x * scale, digits) for x in table[f"{value}_{part}"]]
+    return shown
+
+
+def _number(value: float, digits: int) -> str:
+    return _MISSING if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _alignment(shown: pd.DataFrame) -> list[str]:
+    words = {"test set", "model", "setting", "budget", "rule"}
+    return ["left" if column in words else "right" for column in shown.columns]
+
+
+def _columns(shown: pd.DataFrame) -> str:
+    return "".join(alignment[0] for alignment in _alignment(shown))
+
+
+def _escaped(text: str) -> str:
+    replacements = {
+        "\\": r"\textbackslash{}",
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
+        "<": "$<$",
+        ">": "$>$",
+    }
+    replacements |= {character: f"\\{character}" for character in "&%$#_{}"}
+    return "".join(replacements.get(character, character) for character in text)
+
+
+def _file_name(name: str) -> str:
+    return "".join(character if character.isalnum() or character in "-_." else "_" for character in name).strip("._")
