@@ -36,7 +36,7 @@ def shape(config: RunConfig, engine: str) -> Shape:
     )
 
 
-def effort(config: RunConfig) -> float:
+def effort(config: RunConfig) -> int:
     """What a run costs against others, before anything is measured; for the order of the queue."""
     return config.steps * config.seq_len * (config.batch_size + _LATENCY)
 

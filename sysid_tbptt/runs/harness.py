@@ -19,6 +19,9 @@ from .record import RunRecord
 from .store import Store
 from .worker import Task
 
+CHECKPOINT_SECONDS = 30.0
+"""Seconds of training between two checkpoints of a run."""
+
 
 def train(
     runs: Iterable[RunConfig],
@@ -112,6 +115,7 @@ class _Call:
             slot=slot,
             command=command(),
             checkpoint=store.checkpoint(run.run_id) if store else None,
+            checkpoint_s=CHECKPOINT_SECONDS,
             weights=store.weights(run.run_id) if store and self.keep_weights else None,
         )
 

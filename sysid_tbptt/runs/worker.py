@@ -25,16 +25,16 @@ from .checkpoint import Checkpoint
 from .provenance import provenance
 from .record import Loss, RunRecord, Time
 
-CHECKPOINT_SECONDS = 30.0
-"""Seconds of training between two checkpoints of a run."""
-
 _BUILDING = threading.Lock()
 """Building a model seeds torch's one generator."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to know. ``slot`` is the run's place on the board; files that are None are not kept."""
+    """What a worker needs to know. ``slot`` is the run's place on the board; files that are None are not kept.
+
+    Checkpoints are ``checkpoint_s`` seconds of training apart.
+    """
 
     config: RunConfig
     run_id: str
@@ -42,6 +42,7 @@ class Task:
     slot: int
     command: str
     checkpoint: Path | None = None
+    checkpoint_s: float = 30.0
     weights: Path | None = None
 
 
@@ -93,7 +94,7 @@ class _Sitting:
 
     def _resume(self, control: Control, checkpoint: Checkpoint) -> None:
         control.resume, self.earlier_s = checkpoint.load()
-        control.checkpoint_due = lambda: time.perf_counter() - self.saved > CHECKPOINT_SECONDS
+        control.checkpoint_due = lambda: time.perf_counter() - self.saved > self.task.checkpoint_s
         control.save = self._saver(checkpoint)
 
     def _saver(self, checkpoint: Checkpoint) -> Callable[[Arrays], None]:
