@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
@@ -203,22 +203,24 @@ def _add_score(commands: Any) -> None:
 
 def _score(options: argparse.Namespace) -> int:
     from .registry import build_model, load_dataset
+    from .runs.record import finite
     from .training.evaluate import evaluate
     from .training.simulator import module_simulator
-    from .training.weights import put_weights, read_weights, zoo_shape
+    from .training.weights import n_layers, put_weights, read_weights, zoo_shape
 
     data = load_dataset(options.dataset, options.split)
     weights = read_weights(options.weights)
-    name, hidden_size, num_layers = options.model, options.hidden_size, options.num_layers or 1
+    name, hidden_size, num_layers = options.model, options.hidden_size, options.num_layers or n_layers(weights)
     if name is None or hidden_size is None:
-        cell, width, layers = zoo_shape(weights, options.weights)
-        name, hidden_size, num_layers = name or cell, hidden_size or width, options.num_layers or layers
+        cell, width = zoo_shape(weights, options.weights)
+        name, hidden_size = name or cell, hidden_size or width
     module = build_model(name, n_u=data.n_u, n_y=data.n_y, hidden_size=hidden_size, num_layers=num_layers)
     put_weights(module, weights, options.weights)
     metrics = evaluate(module_simulator(module), data)
     about = {"dataset": data.name, "split": data.split, "protocol": data.protocol, "model": name}
     if options.json:
-        print(json.dumps(about | {"hidden_size": hidden_size, "metrics": metrics}, indent=1, ensure_ascii=False))
+        told = about | {"hidden_size": hidden_size, "metrics": finite(metrics)}
+        print(json.dumps(told, indent=1, ensure_ascii=False))
     else:
         _print_scores(about, metrics)
     return OK
@@ -309,15 +311,22 @@ def _reader(annotation: Any) -> Any:
     """What turns an option's text into the field's type."""
     if get_origin(annotation) in (Union, types.UnionType):
         kind = next(part for part in get_args(annotation) if part is not type(None))
-        return lambda text: None if text == "none" else kind(text)
+        return _or_none(kind)
     return str if get_origin(annotation) is Literal else annotation
 
 
+def _or_none(kind: type) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        return None if text == "none" else kind(text)
+
+    read.__name__ = f"{kind.__name__} or none"  # argparse names it where the text is neither
+    return read
+
+
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive whole number")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ Schedule = Literal["constant", "step", "cosine"]
 class RunConfig(BaseModel):
     """One training run. Its canonical JSON, with the data revision, is the run's identity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     suite: str = Field(description="suite that the run belongs to")
     dataset: str = Field(description="data set by name")

@@ -126,6 +126,8 @@ def _group(fields: dict[str, Any], where: str) -> Group:
 
 def _values(name: str, value: Any, where: str) -> Iterator[Any]:
     if isinstance(value, list):
+        if not value:
+            raise ConfigError(f"{where}: key '{name}': an empty list leaves no run; give at least one value")
         for item in value:
             yield from _values(name, item, where)
     elif isinstance(value, dict):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from .published import PAPER_EPOCHS, paper_tables
+from .published import PAPER_EPOCHS, is_papers, paper_tables
 from .selection import RULES, Rule
 
 PARTS = ("train", "test")
@@ -26,7 +26,7 @@ def burn_in_table(runs: pd.DataFrame) -> pd.DataFrame:
     """
     usable = runs[runs["status"] == "ok"]
     rows = [row for key, part in usable.groupby(MODEL) for row in _rows(_named(MODEL, key), part)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).drop_duplicates(ignore_index=True)
 
 
 def _rows(model: dict[str, Any], runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -61,22 +61,22 @@ def _stateful(runs: pd.DataFrame, windows: dict[str, Any]) -> dict[str, float]:
 
 
 def _bptt(runs: pd.DataFrame, windows: dict[str, Any]) -> dict[str, float]:
-    """The runs on the whole record: of the same budget in steps, or whatever their epochs, an epoch being one step."""
+    """The runs on the whole record: of the same budget in steps, or of the most epochs, an epoch being one step."""
     bptt = runs[runs["regime"] == "bptt"]
     in_epochs = windows["budget"].endswith("epochs")
-    same = bptt["budget"].str.endswith("epochs") if in_epochs else bptt["budget"] == windows["budget"]
+    same = bptt["epochs"] == bptt["epochs"].max() if in_epochs else bptt["budget"] == windows["budget"]
     return _medians(bptt[same], "bptt")
 
 
 def _medians(runs: pd.DataFrame, name: str) -> dict[str, float]:
-    """Median errors over seeds; none where nothing was run."""
-    return {f"{name}_{part}": float(runs[f"{part}_mse"].median()) for part in PARTS if len(runs)}
+    """Median errors over seeds at the least m; none where nothing was run."""
+    least = runs[runs["burn_in"] == runs["burn_in"].min()]
+    return {f"{name}_{part}": float(least[f"{part}_mse"].median()) for part in PARTS if len(least)}
 
 
 def _published(model: dict[str, Any], windows: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    is_papers = model["split"] == "paper" and model["model"] == "lstm" and model["hidden_size"] == 8
     place = (model["dataset"], windows["seq_len"])
-    if is_papers and place in paper_tables().index:
+    if is_papers(model | windows) and place in paper_tables().index:
         values = paper_tables().loc[place].to_dict()
         told = {"rule": PUBLISHED, "seeds": 1, "budget": f"{PAPER_EPOCHS[model['dataset']]} epochs"}
         yield model | windows | told | values | {"m_star": int(values["m_star"])} | _changes(values)

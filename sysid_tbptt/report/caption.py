@@ -21,9 +21,7 @@ def provenance_line(records: Sequence[RunRecord]) -> str:
         "protocol": _once(_at(source, "data", "protocol") for source in sources),
         "data revision": _once(str(_at(source, "data", "revision") or "")[:12] for source in sources),
         "engine": _once(record.engine for record in records),
-        "versions": ", ".join(
-            f"{name} {_once(_at(source, 'versions', name) for source in sources)}" for name in _SHOWN
-        ),
+        "versions": ", ".join(f"{name} {text}" for name in _SHOWN if (text := _versions(sources, name))),
         "commit": _once(_commit(source) for source in sources),
         "device": _once(source.get("device") for source in sources),
         "made": _span(str(source.get("time") or "")[:10] for source in sources),
@@ -33,6 +31,10 @@ def provenance_line(records: Sequence[RunRecord]) -> str:
 
 def _once(values: Iterable[Any]) -> str:
     return ", ".join(str(value) for value in sorted({value for value in values if value not in (None, "")}))
+
+
+def _versions(sources: Iterable[dict[str, Any]], name: str) -> str:
+    return _once(_at(source, "versions", name) for source in sources)
 
 
 def _span(dates: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from ..runs.store import Store
 from .frame import frame
 
 TEST = ["dataset", "split", "test_set", "channel", "unit"]
-ENTRY = ["regime", "model", "hidden_size", "seq_len", "burn_in", "setting", "budget", "parameters"]
+ENTRY = ["regime", "model", "hidden_size", "seq_len", "burn_in", "batch_size", "setting", "budget", "parameters"]
 
 
 def leaderboard(results: str | Path) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,17 @@ MSE_SCALE = 100
 """Tables to read show MSE in standardised units times this, as the paper does; the CSV holds it as it is."""
 
 HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "stateful", "bptt": "BPTT"}
+VARYING = {
+    "split": "split",
+    "test_set": "test set",
+    "model": "model",
+    "hidden_size": "H",
+    "setting": "setting",
+    "batch_size": "B",
+}
+"""Columns shown where they vary, and their headings."""
+
+_WORDS = ("split", "test set", "model", "setting", "budget", "rule")
 _MISSING = "–"
 
 
@@ -47,7 +59,7 @@ def _write(table: pd.DataFrame, records: Sequence[RunRecord], stem: Path) -> lis
     notes = _notes(table, records)
     texts = {
         ".md": to_markdown(table, title, notes),
-        ".csv": "".join(f"# {note}\n" for note in notes) + table.to_csv(index=False, lineterminator="\n"),
+        ".csv": to_csv(table, notes),
         ".tex": to_latex(table, title, notes),
     }
     for suffix, text in texts.items():
@@ -66,11 +78,19 @@ def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
     return [*notes, f"Provenance: {provenance_line(records)}"]
 
 
+def to_csv(table: pd.DataFrame, notes: Sequence[str]) -> str:
+    """The notes as comments, then the table as it is; words are quoted, since a ``#`` outside quotes is a comment."""
+    return "".join(f"# {note}\n" for note in notes) + table.to_csv(
+        index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+    )
+
+
 def to_markdown(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
     """A heading, a pipe table with MSE x 100, and the notes under it."""
     shown = readable(table)
-    body = shown.to_markdown(index=False, disable_numparse=True, colalign=_alignment(shown))
-    return "\n\n".join([f"## {title}", f"MSE x {MSE_SCALE}", body, *notes]) + "\n"
+    body = shown.map(_markdown).to_markdown(index=False, disable_numparse=True, colalign=_alignment(shown))
+    text = [f"## {_markdown(title)}", f"MSE x {MSE_SCALE}", body, *map(_markdown, notes)]
+    return "\n\n".join(text) + "\n"
 
 
 def to_latex(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
@@ -86,7 +106,7 @@ def to_latex(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The table as people read it: rounded text, and columns that never vary left out."""
     shown = pd.DataFrame({"N": table["seq_len"].astype(str)})
-    for name, heading in (("test_set", "test set"), ("model", "model"), ("hidden_size", "H"), ("setting", "setting")):
+    for name, heading in VARYING.items():
         if table[name].nunique() > 1:
             shown[heading] = table[name].astype(str)
     shown["budget"], shown["rule"] = table["budget"], table["rule"]
@@ -105,12 +125,16 @@ def _number(value: float, digits: int) -> str:
 
 
 def _alignment(shown: pd.DataFrame) -> list[str]:
-    words = {"test set", "model", "setting", "budget", "rule"}
-    return ["left" if column in words else "right" for column in shown.columns]
+    return ["left" if column in _WORDS else "right" for column in shown.columns]
 
 
 def _columns(shown: pd.DataFrame) -> str:
     return "".join(alignment[0] for alignment in _alignment(shown))
+
+
+def _markdown(text: str) -> str:
+    """Text that is no markup: neither HTML, nor code, nor the end of a cell."""
+    return "".join(f"\\{character}" if character in "\\<`|" else character for character in text)
 
 
 def _escaped(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,7 +26,7 @@ class Loss(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     last100_mean: float | None = None
-    curve: list[float] = []
+    curve: Sequence[float | None] = []
     curve_every: int = 1
     validation: list[float | None] = []
     best_step: int | None = None
@@ -84,7 +85,7 @@ class RunRecord(BaseModel):
 
     def to_line(self) -> str:
         """One line of JSON, numbers at full precision, what is not finite as null."""
-        return canonical_json(_finite(self.model_dump(by_alias=True)))
+        return canonical_json(finite(self.model_dump(by_alias=True)))
 
     @classmethod
     def from_line(cls, line: str) -> RunRecord:
@@ -95,7 +96,7 @@ class RunRecord(BaseModel):
         """
         try:
             fields = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StoreError(f"not a line of JSON ({error})") from error
         if not isinstance(fields, dict):
             raise StoreError("not a JSON object")
@@ -109,9 +110,10 @@ class RunRecord(BaseModel):
             raise StoreError(describe(error)) from error
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The value with null in place of every number that is not finite, as JSON wants it."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

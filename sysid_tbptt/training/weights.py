@@ -13,7 +13,7 @@ from ..errors import ModelError
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 """Blocks of hidden_size rows in a zoo cell's recurrent weight."""
 
-_RECURRENT = "rnn.weight_hh_l0"
+_RECURRENT = "rnn.weight_hh_l"
 
 Weights = dict[str, torch.Tensor]
 
@@ -33,20 +33,25 @@ def read_weights(path: str | Path) -> Weights:
         raise ModelError(f"{path}: not a safetensors file ({error}); save the state_dict as safetensors") from error
 
 
-def zoo_shape(weights: Weights, path: str | Path) -> tuple[str, int, int]:
-    """Cell, hidden size and number of layers of a zoo network, from the shapes of its weights.
+def n_layers(weights: Weights) -> int:
+    """Number of layers of a zoo network; one for any other model."""
+    return max(1, sum(name.startswith(_RECURRENT) for name in weights))
+
+
+def zoo_shape(weights: Weights, path: str | Path) -> tuple[str, int]:
+    """Cell and hidden size of a zoo network, from the shapes of its weights.
 
     Raises:
         ModelError: the weights are not those of a zoo network.
     """
-    recurrent = weights.get(_RECURRENT)
+    recurrent = weights.get(f"{_RECURRENT}0")
     if recurrent is not None and recurrent.ndim == 2 and recurrent.shape[1]:
         gates, rest = divmod(recurrent.shape[0], recurrent.shape[1])
         for cell, number in GATES.items():
             if (gates, rest) == (number, 0):
-                return cell, recurrent.shape[1], sum(name.startswith("rnn.weight_hh_l") for name in weights)
+                return cell, recurrent.shape[1]
     raise ModelError(
-        f"{path}: no recurrent weight '{_RECURRENT}' of an rnn, gru or lstm; it has {', '.join(sorted(weights))}; "
+        f"{path}: no recurrent weight '{_RECURRENT}0' of an rnn, gru or lstm; it has {', '.join(sorted(weights))}; "
         "name the model by --model and --hidden-size"
     )
 
@@ -62,7 +67,11 @@ def put_weights(module: torch.nn.Module, weights: Weights, path: str | Path) -> 
     for name in sorted(expected | given):
         if expected.get(name) != given.get(name):
             raise ModelError(
-                f"{path}: weight '{name}' has shape {given.get(name)}, expected {expected.get(name)}; check --model, "
-                "--hidden-size and the data set"
+                f"{path}: weight '{name}': given {_told(given.get(name))}, expected {_told(expected.get(name))}; "
+                "check --model, --hidden-size, --num-layers and the data set"
             )
     module.load_state_dict(weights)
+
+
+def _told(shape: tuple[int, ...] | None) -> str:
+    return "none" if shape is None else f"shape {shape}"
