@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import types
@@ -31,11 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     errors = Console(stderr=True)
     signal.signal(signal.SIGTERM, _interrupt)
+    sys.path.insert(0, "")  # my_module:build_model is looked for where the command is typed
     try:
         return int(options.command(options))
     except SysidError as error:
         errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return BAD_INPUT
+    except BrokenPipeError:  # the reader of our output has gone: `sysid-tbptt datasets | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except KeyboardInterrupt:
         errors.print("stopped; what was under way is saved. The same command goes on from there.")
         return STOPPED

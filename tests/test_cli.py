@@ -141,7 +141,7 @@ def test_from_runs_to_tables(run, results, capsys, fails):
     assert main(["report", "--results", results]) == 0
     said = capsys.readouterr().out
     assert "| rule" in said
-    assert len(list(Path(results).glob("tables/*"))) == 3
+    assert len(list(Path(results).glob("tables/*/*"))) == 3
 
 
 def test_tables_are_written_as_groups_are_complete(run, results, capsys):

@@ -81,6 +81,13 @@ def from_description(path: str | Path) -> Dataset:
     )
 
 
+def stamp(path: str | Path) -> tuple[int, ...]:
+    """When the description and its log were last changed [ns]; it differs where the data set may differ."""
+    path = Path(path)
+    files = (path, path.parent / _validated(path).file)
+    return tuple(file.stat().st_mtime_ns for file in files if file.exists())
+
+
 def _validated(path: Path) -> Description:
     try:
         with path.open("rb") as file:

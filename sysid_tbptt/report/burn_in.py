@@ -8,18 +8,28 @@ from typing import Any
 import pandas as pd
 
 from .published import PAPER_EPOCHS, is_papers, paper_tables
-from .selection import RULES, Rule
+from .selection import RULES
 
 PARTS = ("train", "test")
 VALUES = ("m0", "mstar", "change", "stateful", "bptt")
-MODEL = ["dataset", "split", "test_set", "model", "hidden_size", "setting"]
+MODEL = ["dataset", "split", "revision", "test_set", "model", "hidden_size", "setting"]
 WINDOWS = ["seq_len", "batch_size", "budget"]
-COLUMNS = [*MODEL, *WINDOWS, "rule", "m_star", "seeds", *(f"{value}_{part}" for part in PARTS for value in VALUES)]
+ERRORS = ("m0", "mstar", "stateful", "bptt")
+SPREAD = ("min", "max")
+COLUMNS = [
+    *MODEL,
+    *WINDOWS,
+    "rule",
+    "m_star",
+    "seeds",
+    *(f"{value}_{part}" for part in PARTS for value in VALUES),
+    *(f"{value}_{part}_{end}" for part in PARTS for value in ERRORS for end in SPREAD),
+]
 PUBLISHED = "published"
 
 
 def burn_in_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows by N and rule, from the rows of `frame`; MSE in standardised units, median over seeds.
+    """Rows by N and rule, from the rows of `frame`; MSE in standardised units: median, least and largest over seeds.
 
     ``change`` is that of m* against m = 0 of the same N, in percent. A row needs m = 0 and one more m; what was not
     run is missing. Rows of the rule "published" hold the paper's values for the same data, model and N.
@@ -35,19 +45,18 @@ def _rows(model: dict[str, Any], runs: pd.DataFrame) -> Iterator[dict[str, Any]]
         curve = part.groupby("burn_in")[["train_mse", "val_mse", "test_mse"]].median().reset_index()
         if len(curve) < 2 or 0 not in set(curve["burn_in"]):
             continue
-        beside = _stateful(runs, windows) | _bptt(runs, windows) | {"seeds": part["seed"].nunique()}
+        seeds = part.groupby("burn_in")["seed"].nunique().min()
+        beside = _stateful(runs, windows) | _bptt(runs, windows) | {"seeds": seeds}
         for rule in RULES:
-            yield model | windows | beside | _chosen(curve, rule, model)
+            m_star = rule.choose(curve, model["dataset"], model["split"])
+            yield model | windows | beside | {"rule": rule.name} | _chosen(part, m_star)
         yield from _published(model, windows)
 
 
-def _chosen(curve: pd.DataFrame, rule: Rule, model: dict[str, Any]) -> dict[str, Any]:
-    m_star = rule.choose(curve, model["dataset"], model["split"])
-    row: dict[str, Any] = {"rule": rule.name, "m_star": m_star}
-    by_m = curve.set_index("burn_in")
-    for part in PARTS:
-        row[f"m0_{part}"], row[f"mstar_{part}"] = by_m.loc[0, f"{part}_mse"], by_m.loc[m_star, f"{part}_mse"]
-    return row | _changes(row)
+def _chosen(stateless: pd.DataFrame, m_star: int) -> dict[str, Any]:
+    at = stateless["burn_in"]
+    row = _errors("m0", stateless[at == 0]) | _errors("mstar", stateless[at == m_star])
+    return {"m_star": m_star} | row | _changes(row)
 
 
 def _changes(row: dict[str, Any]) -> dict[str, float]:
@@ -57,7 +66,7 @@ def _changes(row: dict[str, Any]) -> dict[str, float]:
 def _stateful(runs: pd.DataFrame, windows: dict[str, Any]) -> dict[str, float]:
     """The stateful runs of the same windows."""
     same = (runs[WINDOWS] == pd.Series(windows)).all(axis=1)
-    return _medians(runs[(runs["regime"] == "stateful") & same], "stateful")
+    return _errors("stateful", _least_m(runs[(runs["regime"] == "stateful") & same]))
 
 
 def _bptt(runs: pd.DataFrame, windows: dict[str, Any]) -> dict[str, float]:
@@ -65,13 +74,19 @@ def _bptt(runs: pd.DataFrame, windows: dict[str, Any]) -> dict[str, float]:
     bptt = runs[runs["regime"] == "bptt"]
     in_epochs = windows["budget"].endswith("epochs")
     same = bptt["epochs"] == bptt["epochs"].max() if in_epochs else bptt["budget"] == windows["budget"]
-    return _medians(bptt[same], "bptt")
+    return _errors("bptt", _least_m(bptt[same]))
 
 
-def _medians(runs: pd.DataFrame, name: str) -> dict[str, float]:
-    """Median errors over seeds at the least m; none where nothing was run."""
-    least = runs[runs["burn_in"] == runs["burn_in"].min()]
-    return {f"{name}_{part}": float(least[f"{part}_mse"].median()) for part in PARTS if len(least)}
+def _least_m(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[runs["burn_in"] == runs["burn_in"].min()]
+
+
+def _errors(name: str, runs: pd.DataFrame) -> dict[str, float]:
+    """Median, least and largest error over the seeds; none where nothing was run."""
+    errors = {f"{name}_{part}": runs[f"{part}_mse"] for part in PARTS if len(runs)}
+    medians = {key: float(values.median()) for key, values in errors.items()}
+    least = {f"{key}_min": float(values.min()) for key, values in errors.items()}
+    return medians | least | {f"{key}_max": float(values.max()) for key, values in errors.items()}
 
 
 def _published(model: dict[str, Any], windows: dict[str, Any]) -> Iterator[dict[str, Any]]:

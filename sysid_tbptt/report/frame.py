@@ -31,6 +31,7 @@ COLUMNS = [
     *RunConfig.model_fields,
     "setting",
     "budget",
+    "revision",
     "parameters",
     "train_s",
     "test_set",
@@ -41,7 +42,8 @@ SCORES = ["train_mse", "val_mse", "test_mse", "test_rmse", "unit"]
 def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """One row a run and test set: the fields of its config, and of each part the standardised MSE.
 
-    ``setting`` names the fields of `SETTING` that are not at their default, ``budget`` the steps or epochs.
+    ``setting`` names the fields of `SETTING` that are not at their default, ``budget`` the steps or epochs,
+    ``revision`` the data's.
     ``test_rmse`` and ``unit`` hold one entry an output channel. A run that did not end well has one row with no
     test set and no scores.
     """
@@ -55,6 +57,7 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
         "regime": record.regime,
         "setting": _setting(record.config),
         "budget": _budget(record.config),
+        "revision": str(record.provenance.get("data", {}).get("revision", ""))[:12],
         "parameters": record.parameters,
         "train_s": record.time.train_s,
     }

@@ -9,7 +9,7 @@ import pandas as pd
 from ..runs.store import Store
 from .frame import frame
 
-TEST = ["dataset", "split", "test_set", "channel", "unit"]
+TEST = ["dataset", "split", "revision", "test_set", "channel", "unit"]
 ENTRY = ["regime", "model", "hidden_size", "seq_len", "burn_in", "batch_size", "setting", "budget", "parameters"]
 
 
@@ -18,7 +18,7 @@ def leaderboard(results: str | Path) -> pd.DataFrame:
 
     The RMSE is that of the free-run simulation after the benchmark's init window, in the unit of the column
     ``unit``; ``seeds`` counts the runs behind a row. Rows of one test set are sorted by the median, and test sets
-    of different splits are never mixed.
+    of different splits or data revisions are never mixed.
 
     Raises:
         StoreError: the results folder cannot be read.

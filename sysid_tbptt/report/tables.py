@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ..runs.atomic import write_whole
 from ..runs.record import RunRecord
+from ..runs.store import file_name
 from .burn_in import PARTS, PUBLISHED, burn_in_table
 from .caption import provenance_line
 from .frame import frame
@@ -21,6 +23,7 @@ MSE_SCALE = 100
 HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "stateful", "bptt": "BPTT"}
 VARYING = {
     "split": "split",
+    "revision": "data revision",
     "test_set": "test set",
     "model": "model",
     "hidden_size": "H",
@@ -29,12 +32,12 @@ VARYING = {
 }
 """Columns shown where they vary, and their headings."""
 
-_WORDS = ("split", "test set", "model", "setting", "budget", "rule")
+_WORDS = ("split", "data revision", "test set", "model", "setting", "budget", "rule")
 _MISSING = "–"
 
 
 def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
-    """Writes the burn-in table of every suite and data set into ``folder``; returns the files, Markdown first.
+    """Writes ``folder/<suite>/<dataset>`` as .md, .csv and .tex, the burn-in tables; returns the files, .md first.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -43,8 +46,8 @@ def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     for (suite, dataset), part in _by_table(records).items():
         table = burn_in_table(frame(part))
         if len(table):
-            written += _write(table, part, folder / f"{_file_name(suite)}-{_file_name(dataset)}")
-    return sorted(written, key=lambda path: (path.suffix != ".md", path.name))
+            written += _write(table, part, folder / file_name(suite) / file_name(dataset))
+    return sorted(written, key=lambda path: (path.suffix != ".md", path))
 
 
 def _by_table(records: Sequence[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
@@ -70,12 +73,23 @@ def _write(table: pd.DataFrame, records: Sequence[RunRecord], stem: Path) -> lis
 def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
     notes = [
         "MSE of the free-run simulation from a zero state, all steps, standardised units; change: of m* against m=0; "
-        "more than one seed: the median. m* by rule paper: least 0.7 MSE_train + 0.3 MSE_val (silverbox: at most 95); "
-        "by rule val: least MSE_val. Test data decide nothing."
+        "more than one seed: median (least to largest). m* by rule paper: least 0.7 MSE_train + 0.3 MSE_val "
+        "(silverbox: at most 95); by rule val: least MSE_val. Test data decide nothing."
     ]
+    if anchors := _anchors(records):
+        notes.append(f"Without a network, test MSE x {MSE_SCALE}: {anchors}")
     if (table["rule"] == PUBLISHED).any():
         notes.append(f"published: {PAPER_CITATION}, rounded as published")
     return [*notes, f"Provenance: {provenance_line(records)}"]
+
+
+def _anchors(records: Sequence[RunRecord]) -> str:
+    """Errors of the models that are solved in closed form."""
+    rows = frame(record for record in records if record.regime == "closed_form" and record.status == "ok")
+    return ", ".join(
+        f"{row['model']} {row['test_mse'] * MSE_SCALE:.3f} ({row['test_set']}, order {row['hidden_size']})"
+        for row in rows.to_dict("records")
+    )
 
 
 def to_csv(table: pd.DataFrame, notes: Sequence[str]) -> str:
@@ -115,13 +129,20 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         shown["seeds"] = table["seeds"].astype(str)
     for part in PARTS:
         for value, heading in HEADINGS.items():
-            scale, digits = (1, 1) if value == "change" else (MSE_SCALE, 3)
-            shown[f"{part} {heading}"] = [_number(x * scale, digits) for x in table[f"{value}_{part}"]]
+            if table[f"{value}_{part}"].notna().any():
+                shown[f"{part} {heading}"] = [_cell(row, f"{value}_{part}") for row in table.to_dict("records")]
     return shown
 
 
-def _number(value: float, digits: int) -> str:
-    return _MISSING if pd.isna(value) else f"{value:.{digits}f}"
+def _cell(row: dict[Hashable, Any], name: str) -> str:
+    if pd.isna(row[name]):
+        return _MISSING
+    if name.startswith("change"):
+        return f"{row[name]:.1f}"
+    median, least, largest = (
+        f"{row.get(key, row[name]) * MSE_SCALE:.3f}" for key in (name, f"{name}_min", f"{name}_max")
+    )
+    return f"{median} ({least} to {largest})" if row["seeds"] > 1 else median
 
 
 def _alignment(shown: pd.DataFrame) -> list[str]:
@@ -147,7 +168,3 @@ def _escaped(text: str) -> str:
     }
     replacements |= {character: f"\\{character}" for character in "&%$#_{}"}
     return "".join(replacements.get(character, character) for character in text)
-
-
-def _file_name(name: str) -> str:
-    return "".join(character if character.isalnum() or character in "-_." else "_" for character in name).strip("._")

@@ -55,8 +55,16 @@ class Estimator:
         """Estimated seconds of training."""
         key = shape(config, engine)
         if key not in self._steps_per_s:
-            self._steps_per_s[key] = _try(config, engine)
+            self._steps_per_s[key] = _try_safely(config, engine)
         return config.steps / self._steps_per_s[key]
+
+
+def _try_safely(config: RunConfig, engine: str) -> float:
+    """A model that fails in its trial will fail in its run, which tells of it."""
+    try:
+        return _try(config, engine)
+    except Exception:
+        return float(config.steps)
 
 
 def _try(config: RunConfig, engine: str) -> float:

@@ -61,8 +61,8 @@ def _take(ended: set[Future[RunRecord | None]], on_record: Callable[[RunRecord],
             record = future.result()
         except Exception as error:  # perform() raises none: the process is gone
             raise EngineError(
-                f"a worker process died ({type(error).__name__}), perhaps for want of memory; run again to go on, with "
-                "fewer --workers if it dies again"
+                f"a worker process died ({type(error).__name__}), perhaps for want of memory; run again to go on, on "
+                "fewer workers (--threads) if it dies again"
             ) from error
         if record is not None:
             on_record(record)

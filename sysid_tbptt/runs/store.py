@@ -83,8 +83,8 @@ class Store:
 
     def path(self, config: RunConfig) -> Path:
         """The records file of a run."""
-        name = f"{_slug(config.model)}-N{config.seq_len}-s{config.seed}.jsonl"
-        return self.root / "records" / _slug(config.suite) / _slug(config.dataset) / name
+        name = f"{file_name(config.model)}-N{config.seq_len}-s{config.seed}.jsonl"
+        return self.root / "records" / file_name(config.suite) / file_name(config.dataset) / name
 
     def checkpoint(self, run_id: str) -> Path:
         """Where a run under way keeps its state."""
@@ -142,6 +142,6 @@ def _as_bytes(lines: list[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _slug(name: str) -> str:
+def file_name(name: str) -> str:
     """A name as a file name: a user's own log is named by its path, a plug-in by ``module:callable``."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "_"

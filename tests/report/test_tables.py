@@ -59,11 +59,12 @@ def markdown_rows(text):
 def test_every_suite_and_data_set_has_its_files_markdown_first(tmp_path):
     records = [run for name in ("b", "a") for run in curve(dataset=name)] + curve(suite="other", dataset="a")
     written = write_tables(records, tmp_path / "tables")
-    assert [path.name for path in written] == [
-        *("other-a.md", "test-a.md", "test-b.md"),
-        *("other-a.csv", "other-a.tex", "test-a.csv", "test-a.tex", "test-b.csv", "test-b.tex"),
+    folder = tmp_path / "tables"
+    assert [path.relative_to(folder).as_posix() for path in written] == [
+        *("other/a.md", "test/a.md", "test/b.md"),
+        *("other/a.csv", "other/a.tex", "test/a.csv", "test/a.tex", "test/b.csv", "test/b.tex"),
     ]
-    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == sorted(path.name for path in written)
+    assert {path for path in folder.rglob("*") if path.is_file()} == set(written)
 
 
 def test_no_table_no_file(tmp_path):
@@ -74,7 +75,7 @@ def test_no_table_no_file(tmp_path):
 @pytest.mark.parametrize("name", [NASTY, "../../x", "/home/me/log.toml", ".."])
 def test_names_cannot_lead_out_of_the_folder(tmp_path, name):
     for path in write_tables(curve(suite=name, dataset=name), tmp_path / "tables"):
-        assert path.resolve().parent == tmp_path / "tables"
+        assert path.resolve().parent.parent == tmp_path / "tables"
         assert re.fullmatch(r"[\w.-]+", path.name)
 
 
@@ -87,7 +88,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 def test_csv_is_read_by_pandas_at_full_precision(write, tmp_path):
     records = curve(dataset=NASTY)
     write(records)
-    (path,) = tmp_path.glob("*.csv")
+    (path,) = tmp_path.rglob("*.csv")
     read = pd.read_csv(path, comment="#", keep_default_na=True)
     expected = burn_in_table(frame(records))
     assert list(read.columns) == COLUMNS
@@ -105,7 +106,33 @@ def test_markdown_shows_mse_times_100_and_a_dash_for_what_is_missing(write):
     assert (shown["N"], shown["m*"], shown["rule"], shown["budget"]) == ("12", "8", "paper", "30 steps")
     assert (shown["train m=0"], shown["train m*"], shown["train change %"]) == ("30.000", "3.333", "-88.9")
     assert (shown["test m=0"], shown["test m*"]) == ("14.286", "1.587")
-    assert {shown[f"{part} {regime}"] for part in ("train", "test") for regime in ("stateful", "BPTT")} == {"–"}
+    assert not {"train stateful", "test BPTT"} & set(heading)
+
+
+def test_what_was_not_run_is_a_dash_where_others_have_it(write):
+    stateful = curve(batch_size=4, init_mode="carry", burn_in=0)[:1]
+    headings, _, *rows = markdown_rows(write(curve(batch_size=4) + curve(batch_size=4, seq_len=20) + stateful)[".md"])
+    shown = [(row[headings.index("N")], row[headings.index("test stateful")]) for row in rows]
+    assert shown == [("12", "14.286")] * 2 + [("20", "–")] * 2
+
+
+def test_several_seeds_show_their_spread(write):
+    other = [run.model_copy(update={"config": config_of(seed=1, burn_in=run.config.burn_in)}) for run in curve()]
+    half = [run.model_copy(update={"metrics": scaled(run.metrics, 0.5)}) for run in other]
+    headings, _, row, _ = markdown_rows(write(curve() + half)[".md"])
+    assert row[headings.index("train m=0")] == "22.500 (15.000 to 30.000)"
+    assert row[headings.index("seeds")] == "2"
+
+
+def scaled(value, factor):
+    if isinstance(value, dict):
+        return {key: scaled(item, factor) for key, item in value.items()}
+    return value * factor if isinstance(value, float) else value
+
+
+def test_anchors_are_told_beside_the_table(write):
+    arx = curve(model="arx", hidden_size=2)[0].model_copy(update={"engine": "closed_form"})
+    assert "Without a network, test MSE x 100: arx 14.286 (" in write([*curve(), arx])[".md"]
 
 
 @pytest.mark.parametrize(
