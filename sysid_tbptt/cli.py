@@ -18,13 +18,13 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 from rich.console import Console
 from tabulate import tabulate
 
-from .config import RunConfig
+from .config import ENGINES, RunConfig
 from .errors import ConfigError, SysidError
+from .suite import SELECTING
 
 OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 FILTERS = {name: field for name, field in RunConfig.model_fields.items() if name not in ("suite", "epochs")}
 STATUSES = ("ok", "diverged", "failed")
-ENGINES = ("auto", "cpu", "reference")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -297,8 +297,6 @@ def _add_results(command: argparse.ArgumentParser) -> None:
 
 def _add_filters(command: argparse.ArgumentParser) -> None:
     """One option a field of a run; several values are allowed."""
-    from .runs.expand import SELECTING
-
     group = command.add_argument_group(
         "filters", f"these choose among the runs: {', '.join(SELECTING)}; others replace"
     )

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 ALGORITHM_VERSION = 1
 """Raised when the same config would give other numbers than before; part of every run_id."""
 
+ENGINES: tuple[str, ...] = ("auto", "reference")
+"""What a user may ask to train with: ``auto``, the kernels in its order of preference, the reference."""
+
 InitMode = Literal["zero", "carry"]
 Schedule = Literal["constant", "step", "cosine"]
 

@@ -1,5 +1,7 @@
 import json
 import signal
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -389,3 +391,10 @@ def test_weights_that_do_not_fit_are_told(fails, weights, log, network, options,
 
 def test_a_file_of_no_weights_is_told(fails, log):
     assert "not a safetensors file" in fails("score", log, "--dataset", log)
+
+
+def test_report_needs_no_torch(run, results):
+    run()
+    report = "import sys; sys.modules['torch'] = None; from sysid_tbptt.cli import main; sys.exit(main({ARGS}))"
+    code = report.replace("{ARGS}", repr(["report", "--results", results]))
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0

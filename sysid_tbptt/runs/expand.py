@@ -12,11 +12,8 @@ from ..config import RunConfig
 from ..data.series import Dataset
 from ..errors import ConfigError
 from ..registry import ALIASES, load_dataset
-from ..suite import Group, Suite, check_field, describe
+from ..suite import SELECTING, Group, Suite, check_field, describe
 from ..training.windows import layout
-
-SELECTING = ("dataset", "split", "model", "hidden_size", "num_layers", "seq_len", "burn_in", "init_mode", "batch_size")
-"""Filters on these fields choose among the suite's runs; any other field replaces the suite's value."""
 
 
 def expand(suite: str | Path | Suite, **filters: Any) -> list[RunConfig]:

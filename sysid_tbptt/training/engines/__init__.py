@@ -5,14 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Literal, Protocol, cast, runtime_checkable
 
+from ...config import ENGINES
 from ...errors import EngineError
 from ..job import Arrays, Control, Job, Trained
 from ..simulator import Simulator
 
-KERNELS: tuple[str, ...] = ()
+KERNELS = ENGINES[1:-1]
 """Engines with hand-written kernels, in the order of preference of ``auto``."""
-NAMES = ("auto", *KERNELS, "reference")
-"""What a user may ask for."""
 
 CLOSED_FORM = "closed_form"
 """Takes the models that need no gradient, whatever was asked for."""
@@ -40,8 +39,8 @@ def load_engine(name: str) -> Engine:
     Raises:
         EngineError: there is no such engine.
     """
-    if name not in (*NAMES[1:], CLOSED_FORM):
-        raise EngineError(f"unknown engine '{name}'; choose one of {', '.join(NAMES)}")
+    if name not in (*ENGINES[1:], CLOSED_FORM):
+        raise EngineError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
     return cast(Engine, import_module(f".{name}", __name__))
 
 
@@ -68,4 +67,3 @@ def pick(name: str, job: Job) -> tuple[Engine, str | None]:
             return engine, None
         passed_over.append(f"{kernel}: {reason}")
     return load_engine("reference"), "; ".join(passed_over) or None
-

@@ -1,11 +1,12 @@
 import pytest
 
+from sysid_tbptt.config import ENGINES
 from sysid_tbptt.errors import EngineError
 from sysid_tbptt.training import engines
 from sysid_tbptt.training.engines import Engine, load_engine, pick
 
 
-@pytest.mark.parametrize("name", engines.NAMES[1:])
+@pytest.mark.parametrize("name", ENGINES[1:])
 def test_every_engine_keeps_the_interface(name):
     engine = load_engine(name)
     assert isinstance(engine, Engine)
