@@ -459,6 +459,16 @@ def test_upper_tank_runs_dry_and_stays_so():
     assert (levels >= 0).all()
 
 
+@pytest.mark.parametrize(
+    ("u", "start"),
+    [([-1.0, 1.0], (5.0, 5.0)), ([np.nan, 1.0], (5.0, 5.0)), ([1.0, 1.0], (10.5, 5.0)), ([1.0, 1.0], (5.0, -1.0))],
+    ids=["pump-sucks", "nan", "above-the-brim", "below-the-floor"],
+)
+def test_tanks_refuse_what_no_tank_can_hold(u, start):
+    with pytest.raises(DataError, match="levels at the start"):
+        cascaded_tanks.respond(np.array(u), start=start)
+
+
 def test_flooded_tanks_stay_at_the_brim():
     assert (cascaded_tanks.respond(np.full(300, 6.5))[-100:] == 10).all()
 

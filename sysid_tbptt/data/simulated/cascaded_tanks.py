@@ -29,6 +29,7 @@ from typing import no_type_check
 import numpy as np
 from jaxtyping import Float64
 
+from ...errors import DataError
 from ..series import Series, Units
 from .excitation import filtered_noise, lag
 from .hold import Rates, State, march, rk4
@@ -115,7 +116,13 @@ def excite(part: Part, rng: np.random.Generator) -> Float64[np.ndarray, " T"]:
 def respond(
     u: Float64[np.ndarray, " T"], tanks: Tanks = TANKS, start: State = START, substeps: int = SUBSTEPS
 ) -> Float64[np.ndarray, "T 2"]:
-    """Levels [cm] of the upper and the lower tank."""
+    """Levels [cm] of the upper and the lower tank.
+
+    Raises:
+        DataError: a level at the start outside the tanks, or an input that is negative or not a number.
+    """
+    if not (min(start) >= 0 and max(start) <= tanks.height and np.all(u >= 0)):
+        raise DataError(f"tanks need levels at the start in [0, {tanks.height:g}] cm and an input of 0 V or more")
     h = RECORDER.dt / substeps
 
     def sample_later(levels: State, level: float) -> State:
