@@ -86,10 +86,13 @@ def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
 def _anchors(records: Sequence[RunRecord]) -> str:
     """Errors of the models that are solved in closed form."""
     rows = frame(record for record in records if record.regime == "closed_form" and record.status == "ok")
-    return ", ".join(
-        f"{row['model']} {row['test_mse'] * MSE_SCALE:.3f} ({row['test_set']}, order {row['hidden_size']})"
-        for row in rows.to_dict("records")
-    )
+    return ", ".join(_anchor(row, several_tests=rows["test_set"].nunique() > 1) for row in rows.to_dict("records"))
+
+
+def _anchor(row: dict[Hashable, Any], *, several_tests: bool) -> str:
+    order = "" if row["model"] == "mean" else f" of order {row['hidden_size']}"
+    test_set = f" on {row['test_set']}" if several_tests else ""
+    return f"{row['model']}{order}{test_set} {row['test_mse'] * MSE_SCALE:.3f}"
 
 
 def to_csv(table: pd.DataFrame, notes: Sequence[str]) -> str:
