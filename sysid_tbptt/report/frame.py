@@ -34,6 +34,7 @@ COLUMNS = [
     "revision",
     "parameters",
     "train_s",
+    "train_cpu_s",
     "test_set",
 ]
 SCORES = ["train_mse", "val_mse", "test_mse", "test_rmse", "unit"]
@@ -60,6 +61,7 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
         "revision": str(record.provenance.get("data", {}).get("revision", ""))[:12],
         "parameters": record.parameters,
         "train_s": record.time.train_s,
+        "train_cpu_s": record.time.train_cpu_s,
     }
     if record.status != "ok":
         yield run

@@ -11,7 +11,10 @@ from safetensors.numpy import save
 
 from .atomic import write_whole
 
-_TRAIN_SECONDS = "sitting.train_s"
+_SPENT = "spent"
+
+Spent = tuple[float, float]
+"""Seconds of training that went into a state: wall clock and processor."""
 
 
 class Checkpoint:
@@ -20,22 +23,23 @@ class Checkpoint:
     def __init__(self, path: Path, mark: str) -> None:
         self.path, self.mark = path, mark
 
-    def save(self, state: Mapping[str, np.ndarray], train_s: float) -> None:
+    def save(self, state: Mapping[str, np.ndarray], spent: Spent) -> None:
         """Writes the state, and the seconds of training that went into it.
 
         Raises:
             StoreError: it cannot be written; the checkpoint before it is still there.
         """
         arrays = {name: array.copy(order="C") for name, array in state.items()}
-        write_whole(self.path, save(arrays | {_TRAIN_SECONDS: np.array(train_s)}, metadata={"mark": self.mark}))
+        write_whole(self.path, save(arrays | {_SPENT: np.array(spent)}, metadata={"mark": self.mark}))
 
-    def load(self) -> tuple[dict[str, np.ndarray] | None, float]:
+    def load(self) -> tuple[dict[str, np.ndarray] | None, Spent]:
         """The state and its seconds of training; none where there is no checkpoint, or one that is of no use."""
         try:
             with safe_open(self.path, framework="numpy") as file:
                 if (file.metadata() or {}).get("mark") != self.mark:
-                    return None, 0.0
+                    return None, (0.0, 0.0)
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         except (OSError, SafetensorError):
-            return None, 0.0
-        return state, float(state.pop(_TRAIN_SECONDS))
+            return None, (0.0, 0.0)
+        wall, processor = state.pop(_SPENT).tolist()
+        return state, (wall, processor)

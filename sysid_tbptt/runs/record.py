@@ -33,11 +33,14 @@ class Loss(BaseModel):
 
 
 class Time(BaseModel):
-    """Seconds of wall clock, over all sittings of the run; steps and samples (steps x B x N) a second of training."""
+    """Over all sittings of the run: seconds of wall clock, and seconds of processor time that the training took,
+    which do not depend on what else the machine was doing. Steps and samples (steps x B x N) a second of wall clock.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     train_s: float = 0.0
+    train_cpu_s: float = 0.0
     evaluate_s: float = 0.0
     steps_per_s: float = 0.0
     samples_per_s: float = 0.0

@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..training.job import Arrays, Control, Interrupted, Job
 from ..training.trainer import Outcome, make_job, run
 from .atomic import write_whole
 from .board import Board
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, Spent
 from .provenance import provenance
 from .record import Loss, RunRecord, Time
 
@@ -75,9 +75,9 @@ class _Sitting:
 
     task: Task
     board: Board
-    began: float = field(default_factory=time.perf_counter)
-    saved: float = field(default_factory=time.perf_counter)
-    earlier_s: float = 0.0
+    began: Spent = (0.0, 0.0)
+    saved: float = 0.0
+    earlier: Spent = (0.0, 0.0)
 
     def perform(self) -> RunRecord:
         data, job = build(self.task.config)
@@ -86,20 +86,21 @@ class _Sitting:
         control.stopping = lambda: self.board.stopping
         if self.task.checkpoint:
             self._resume(control, Checkpoint(self.task.checkpoint, f"{self.task.run_id} {engine.NAME}"))
-        self.began = self.saved = time.perf_counter()
+        self.began, self.saved = (time.perf_counter(), time.thread_time()), time.perf_counter()
         outcome = run(job, data, engine, control)
         if self.task.weights and outcome.status == "ok":
             write_whole(self.task.weights, save({k: v.copy(order="C") for k, v in outcome.trained.weights.items()}))
         return self._record(outcome, data, job)
 
     def _resume(self, control: Control, checkpoint: Checkpoint) -> None:
-        control.resume, self.earlier_s = checkpoint.load()
+        control.resume, self.earlier = checkpoint.load()
         control.checkpoint_due = lambda: time.perf_counter() - self.saved > self.task.checkpoint_s
         control.save = self._saver(checkpoint)
 
     def _saver(self, checkpoint: Checkpoint) -> Callable[[Arrays], None]:
         def save_state(state: Arrays) -> None:
-            checkpoint.save(state, self.earlier_s + time.perf_counter() - self.began)
+            wall, processor = time.perf_counter() - self.began[0], time.thread_time() - self.began[1]
+            checkpoint.save(state, (self.earlier[0] + wall, self.earlier[1] + processor))
             self.saved = time.perf_counter()
 
         return save_state
@@ -124,16 +125,18 @@ class _Sitting:
                 validation=list(trained.validation),
                 best_step=trained.best_step,
             ),
-            time=_time(self.earlier_s + outcome.train_s, outcome.evaluate_s, trained.steps_done, config),
+            time=_time(outcome, self.earlier, config),
             provenance=provenance(data, self.task.command),
         )
 
 
-def _time(train_s: float, evaluate_s: float, steps: int, config: RunConfig) -> Time:
-    steps_per_s = steps / train_s if train_s > 0 else 0.0
+def _time(outcome: Outcome, earlier: Spent, config: RunConfig) -> Time:
+    train_s = earlier[0] + outcome.train_s
+    steps_per_s = outcome.trained.steps_done / train_s if train_s > 0 else 0.0
     return Time(
         train_s=train_s,
-        evaluate_s=evaluate_s,
+        train_cpu_s=earlier[1] + outcome.train_cpu_s,
+        evaluate_s=outcome.evaluate_s,
         steps_per_s=steps_per_s,
         samples_per_s=steps_per_s * config.batch_size * config.seq_len,
     )

@@ -22,13 +22,17 @@ from .windows import BatchOrder, layout
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run yields: the training's course, the metrics of every part, seconds, and the engine's name."""
+    """What a run yields: the training's course, the metrics of every part, seconds, and the engine's name.
+
+    ``train_s`` is wall clock, ``train_cpu_s`` the processor time of the run's own thread.
+    """
 
     status: Literal["ok", "diverged"]
     reason: str | None
     trained: Trained
     metrics: Metrics
     train_s: float
+    train_cpu_s: float
     evaluate_s: float
     engine: str
     n_parameters: int
@@ -90,9 +94,9 @@ def _check_outputs(module: torch.nn.Module, config: RunConfig, data: Dataset) ->
 
 def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     """Trains the job on the engine and scores the result by free-run simulation."""
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.thread_time()
     trained = engine.train(job, control)
-    trained_at = time.perf_counter()
+    trained_at, train_cpu_s = time.perf_counter(), time.thread_time() - began_cpu
     metrics = evaluate(engine.simulator(job, trained.weights), data) if trained.status == "ok" else {}
     reason = _divergence(trained, metrics)
     return Outcome(
@@ -101,6 +105,7 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
         trained=trained,
         metrics=metrics,
         train_s=trained_at - began,
+        train_cpu_s=train_cpu_s,
         evaluate_s=time.perf_counter() - trained_at,
         engine=engine.NAME,
         n_parameters=sum(array.size for array in trained.weights.values()),

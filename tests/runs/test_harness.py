@@ -54,6 +54,12 @@ def test_records_come_in_the_order_of_the_runs_and_are_on_disk(runs, tmp_path):
     assert sorted(map(numbers, Store(tmp_path).records())) == sorted(map(numbers, records))
 
 
+def test_time_is_told_in_wall_clock_and_processor(runs):
+    spent = quietly(runs(0, steps=300))[0].time
+    assert 0 < spent.train_cpu_s < 1.2 * spent.train_s
+    assert spent.samples_per_s == pytest.approx(300 / spent.train_s * 8 * 12)
+
+
 def test_what_is_done_is_not_done_again(runs, tmp_path):
     first = quietly(runs(0), tmp_path)
     second, text = told(runs(0, 3), tmp_path)
