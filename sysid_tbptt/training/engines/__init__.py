@@ -9,7 +9,7 @@ from ...errors import EngineError
 from ..job import Arrays, Control, Job, Trained
 from ..simulator import Simulator
 
-KERNELS: tuple[str, ...] = ()
+KERNELS: tuple[str, ...] = ("cpu",)
 """Engines with hand-written kernels, in the order of preference of ``auto``."""
 NAMES = ("auto", *KERNELS, "reference")
 

@@ -1,0 +1,156 @@
+"""The CPU engine: the zoo's cells, forward and backward by hand in vectors of 16 float32 lanes.
+
+One run is one job without the GIL; several runs share the cores as threads. A run's arithmetic depends neither on
+the number of threads nor on where its steps are cut into chunks. The kernels are compiled for each shape (cell, H,
+n_u, n_y) when it is first met, and kept on disk.
+"""
+
+from __future__ import annotations
+
+import time
+from math import inf
+
+import numpy as np
+
+from ...errors import EngineError
+from ..job import Arrays, Control, Job, Trained
+from ..monitor import Monitor
+from ..schedule import learning_rates
+from ..simulator import Simulator, mse_scaled, simulator_with
+from .kernels import adam, tape
+from .kernels.batch import Problem, prepare
+from .kernels.packing import Parameters
+from .kernels.shapes import Shape
+from .kernels.simd import LANES
+from .kernels.train import train as train_steps
+from .steps import StepQueue
+
+NAME = "cpu"
+PARALLEL = "threads"
+WIDEST = 64
+"""Largest hidden size."""
+_CHUNK_SECONDS = 0.15
+"""Between two looks at the clock, the keyboard and the validation schedule."""
+
+
+def declines(job: Job) -> str | None:
+    """Why the job cannot be taken; None if it can."""
+    config = job.config
+    if job.cell is None:
+        return "it has kernels for the zoo's rnn, gru and lstm only"
+    if config.num_layers != 1:
+        return f"its kernels have one layer, not {config.num_layers}"
+    if config.hidden_size > WIDEST:
+        return f"its kernels have at most {WIDEST} hidden units, not {config.hidden_size}"
+    return None
+
+
+def train(job: Job, control: Control) -> Trained:
+    """Trains by Adam on the mean squared error of the N-m scored steps."""
+    if reason := declines(job):
+        raise EngineError(f"engine '{NAME}': {reason}")
+    return _Run(job).train(control)
+
+
+def simulator(job: Job, weights: Arrays) -> Simulator:
+    """The job's network with other weights, as a free-run simulator."""
+    return simulator_with(job.module, weights)
+
+
+def working_set(shape: Shape, N: int, B: int) -> int:
+    """Bytes that a step touches besides the records: the tape of 16 windows, the weights and their gradients.
+
+    With R gate rows (4H for LSTM and GRU, H for the Elman network), M = H for the LSTM and 0 otherwise, the tape is
+    64 ((N+1)(H+1+n_u) + N (R + n_y) + (2N+1) M + H + M); it does not depend on B, whose vectors follow one another.
+    """
+    parameters = Parameters(shape).n
+    vectors = sum(tape.rows(shape, N).values()) + shape.gradients
+    return 4 * (LANES * vectors + shape.packed + 4 * parameters) + 8 * (2 * shape.packed + parameters + B)
+
+
+def _shape(job: Job) -> Shape:
+    assert job.cell is not None
+    return Shape(job.cell, job.config.hidden_size, job.u.shape[1], job.y.shape[1])
+
+
+class _Run:
+    """One training under way: weights, moments, carried states, monitor, and the kernels' memory."""
+
+    def __init__(self, job: Job) -> None:
+        config = job.config
+        self.job, self.config = job, config
+        self.shape = _shape(job)
+        self.parameters = Parameters(self.shape)
+        self.monitor = Monitor(config)
+        n = self.parameters.n
+        self.optimiser = adam.Optimiser(
+            weights=np.append(self.parameters.flat(job.weights()), np.float32(0)),
+            exp_avg=np.zeros(n, np.float32),
+            exp_avg_sq=np.zeros(n, np.float32),
+            gradient=np.zeros(n, np.float32),
+            clip_norm=inf if config.clip_norm is None else config.clip_norm,
+            weight_decay=config.weight_decay,
+            packing=self.parameters.packing,
+            places=self.parameters.gradient,
+        )
+        lag = config.seq_len // config.batch_size if config.init_mode == "carry" else 0
+        vectors = -(-config.batch_size // LANES)
+        self.carried = np.zeros((lag, vectors, self.shape.states, LANES), np.float32)
+        self.tape = tape.allocate(self.shape, config.seq_len)
+        self.packed = np.empty(self.shape.packed, np.float32)
+        self.lanes = tape.empty(self.shape.gradients)
+        prepare(self.shape, self.tape, config.seq_len)
+
+    def train(self, control: Control) -> Trained:
+        if control.resume:
+            self.load(dict(control.resume))
+        queue = StepQueue(self.job, self.monitor.step)
+        going_on, chunk = True, 1
+        while going_on and self.monitor.step < self.config.steps:
+            began = time.perf_counter()
+            losses = self.steps(queue, min(chunk, self.monitor.steps_to_validation))
+            seconds = (time.perf_counter() - began) / len(losses)
+            going_on = self.monitor.losses(losses)
+            if going_on and self.monitor.validation_due:
+                going_on = self.monitor.validated(self.validation_mse(), self.weights())
+            if going_on:
+                control.turn(self.monitor.step, self.state)
+            chunk = max(1, int(_CHUNK_SECONDS / seconds))
+        return self.monitor.trained(self.weights())
+
+    def steps(self, queue: StepQueue, most: int) -> np.ndarray:
+        """Takes up to so many optimiser steps and returns their losses."""
+        coming = queue.take(most)
+        losses = np.empty(len(coming.starts))
+        done = self.monitor.step
+        rates = learning_rates(self.config, done, done + len(losses))
+        problem = Problem(coming.u, self.job.y, self.config.seq_len, self.config.burn_in, self.carried)
+        plan = (coming.starts, coming.batches, rates)
+        train_steps(self.shape, problem, self.optimiser, self.tape, self.packed, self.lanes, plan, done, losses)
+        return losses
+
+    def validation_mse(self) -> float:
+        simulate = simulator(self.job, self.weights())
+        return mse_scaled((y, simulate(u)) for u, y in self.job.val)
+
+    def weights(self) -> Arrays:
+        return {name: view.copy() for name, view in self.parameters.views(self.optimiser.weights).items()}
+
+    def _vectors(self) -> Arrays:
+        """What a step changes and the next one needs."""
+        n = self.parameters.n
+        return {
+            "weights": self.optimiser.weights[:n],
+            "exp_avg": self.optimiser.exp_avg,
+            "exp_avg_sq": self.optimiser.exp_avg_sq,
+            "carried": self.carried,
+        }
+
+    def state(self) -> Arrays:
+        """Everything that the rest of the run depends on, as named arrays."""
+        return {name: vector.copy() for name, vector in self._vectors().items()} | self.monitor.state()
+
+    def load(self, state: Arrays) -> None:
+        for name, vector in self._vectors().items():
+            vector[:] = state[name]
+        self.monitor.load(state)

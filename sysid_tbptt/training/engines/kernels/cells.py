@@ -1,0 +1,25 @@
+"""A cell's step, forward and backward, chosen by the shape when a kernel is compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba.extending import overload
+
+from . import elman, gru, lstm
+from .shapes import by_cell
+
+_CELLS = {"lstm": lstm, "gru": gru, "rnn": elman}
+
+
+def forward(shape: Any, tape: Any, t: int) -> None:
+    """From the pre-activations of step t to the state after it."""
+
+
+def backward(shape: Any, tape: Any, t: int) -> None:
+    """From the gradient of the state after step t to that of the pre-activations, in their place."""
+
+
+for _stub, _name in ((forward, "forward"), (backward, "backward")):
+    _implementations = {name: getattr(cell, _name) for name, cell in _CELLS.items()}
+    overload(_stub, strict=False, jit_options={"forceinline": True})(by_cell(_implementations))

@@ -1,0 +1,51 @@
+"""What a forward pass keeps for the backward pass, and the memory that it takes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .shapes import Shape
+from .simd import LANES
+
+
+class Tape(NamedTuple):
+    """Arrays (rows, 16) of one vector of samples over N steps; step t of each has the rows named here.
+
+    ``z`` (h, 1, u) before step t, with h after the last step at t = N; ``a`` pre-activations, then gates, then
+    their gradients; ``c`` the cell state before step t; ``tanh_c`` after it; ``e`` output errors, scaled to the
+    loss's gradient. ``dh`` and ``dc`` are the gradients that flow back into a step.
+    """
+
+    z: np.ndarray
+    a: np.ndarray
+    c: np.ndarray
+    tanh_c: np.ndarray
+    e: np.ndarray
+    dh: np.ndarray
+    dc: np.ndarray
+
+
+def rows(shape: Shape, N: int) -> dict[str, int]:
+    """Rows of each array of a tape."""
+    return {
+        "z": (N + 1) * shape.columns,
+        "a": N * shape.rows,
+        "c": (N + 1) * shape.memories,
+        "tanh_c": N * shape.memories,
+        "e": N * shape.n_y,
+        "dh": shape.H,
+        "dc": shape.memories,
+    }
+
+
+def empty(n_rows: int) -> np.ndarray:
+    """Rows of 16 floats, uninitialised, on a boundary of 64 bytes: no vector straddles two cache lines."""
+    raw = np.empty(n_rows * LANES + LANES, np.float32)
+    skip = -raw.ctypes.data % 64 // raw.itemsize
+    return raw[skip : skip + n_rows * LANES].reshape(n_rows, LANES)
+
+
+def allocate(shape: Shape, N: int) -> Tape:
+    return Tape(**{name: empty(count) for name, count in rows(shape, N).items()})
