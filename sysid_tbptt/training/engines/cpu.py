@@ -8,6 +8,7 @@ n_u, n_y) when it is first met, and kept on disk.
 from __future__ import annotations
 
 import time
+from functools import partial
 from math import inf
 
 import numpy as np
@@ -16,12 +17,13 @@ from ...errors import EngineError
 from ..job import Arrays, Control, Job, Trained
 from ..monitor import Monitor
 from ..schedule import learning_rates
-from ..simulator import Simulator, mse_scaled, simulator_with
+from ..simulator import Simulator, mse_scaled
 from .kernels import adam, tape
-from .kernels.batch import Problem, prepare
-from .kernels.packing import Parameters
-from .kernels.shapes import Shape
+from .kernels.gradient import Problem, prepare
+from .kernels.packing import Parameters, packed_with
+from .kernels.shapes import BatchShape, SequenceShape, Shape
 from .kernels.simd import LANES
+from .kernels.simulate import simulate_record
 from .kernels.train import train as train_steps
 from .steps import StepQueue
 
@@ -54,23 +56,36 @@ def train(job: Job, control: Control) -> Trained:
 
 def simulator(job: Job, weights: Arrays) -> Simulator:
     """The job's network with other weights, as a free-run simulator."""
-    return simulator_with(job.module, weights)
+    if reason := declines(job):
+        raise EngineError(f"engine '{NAME}': {reason}")
+    parameters = Parameters(SequenceShape(*_sizes(job)))
+    packed = packed_with(parameters, np.append(parameters.flat(weights), np.float32(0)))
+    return partial(simulate_record, parameters.shape, packed)
 
 
-def working_set(shape: Shape, N: int, B: int) -> int:
-    """Bytes that a step touches besides the records: the tape of 16 windows, the weights and their gradients.
+def working_set(shape: Shape, N: int) -> int:
+    """Bytes of a run's tape, weights and gradients; the records, of which no window is copied, come on top.
 
-    With R gate rows (4H for LSTM and GRU, H for the Elman network), M = H for the LSTM and 0 otherwise, the tape is
-    64 ((N+1)(H+1+n_u) + N (R + n_y) + (2N+1) M + H + M); it does not depend on B, whose vectors follow one another.
+    The tape holds 16 windows at a time, whatever B is. With R pre-activations a unit (4 in LSTM and GRU, 1 in the
+    Elman network) and M = H in the LSTM, otherwise 0, it takes
+
+        64 ((N + 1) (H + 1 + n_u + M) + N (R H + M + n_y) + H + M) bytes,
+
+    and the gradient 64 (R H (H + 1 + n_u) + n_y (H + 1)). Silverbox, N = 1000, LSTM with 8 units: 3.8 MB.
     """
-    parameters = Parameters(shape).n
-    vectors = sum(tape.rows(shape, N).values()) + shape.gradients
-    return 4 * (LANES * vectors + shape.packed + 4 * parameters) + 8 * (2 * shape.packed + parameters + B)
+    parameters = Parameters(shape)
+    rows = sum(tape.rows(shape, N).values()) + shape.gradients
+    return 4 * LANES * rows + parameters.packing[0].size * 4 + 4 * 4 * parameters.n
 
 
-def _shape(job: Job) -> Shape:
+def _sizes(job: Job) -> tuple[str, int, int, int]:
     assert job.cell is not None
-    return Shape(job.cell, job.config.hidden_size, job.u.shape[1], job.y.shape[1])
+    return job.cell, job.config.hidden_size, job.u.shape[1], job.y.shape[1]
+
+
+def _shape(job: Job) -> BatchShape | SequenceShape:
+    """A single window leaves only its units to put side by side."""
+    return (SequenceShape if job.config.batch_size == 1 else BatchShape)(*_sizes(job))
 
 
 class _Run:
@@ -80,6 +95,7 @@ class _Run:
         config = job.config
         self.job, self.config = job, config
         self.shape = _shape(job)
+        self.y = tape.plain(job.y)
         self.parameters = Parameters(self.shape)
         self.monitor = Monitor(config)
         n = self.parameters.n
@@ -91,14 +107,14 @@ class _Run:
             clip_norm=inf if config.clip_norm is None else config.clip_norm,
             weight_decay=config.weight_decay,
             packing=self.parameters.packing,
-            places=self.parameters.gradient,
+            places=self.parameters.places,
         )
         lag = config.seq_len // config.batch_size if config.init_mode == "carry" else 0
-        vectors = -(-config.batch_size // LANES)
-        self.carried = np.zeros((lag, vectors, self.shape.states, LANES), np.float32)
+        groups = -(-config.batch_size // LANES)
+        self.carried = np.zeros((lag, groups, self.shape.states, LANES), np.float32)
         self.tape = tape.allocate(self.shape, config.seq_len)
-        self.packed = np.empty(self.shape.packed, np.float32)
-        self.lanes = tape.empty(self.shape.gradients)
+        self.packed = packed_with(self.parameters, self.optimiser.weights)
+        self.gradient = tape.empty(self.shape.gradients)
         prepare(self.shape, self.tape, config.seq_len)
 
     def train(self, control: Control) -> Trained:
@@ -124,9 +140,9 @@ class _Run:
         losses = np.empty(len(coming.starts))
         done = self.monitor.step
         rates = learning_rates(self.config, done, done + len(losses))
-        problem = Problem(coming.u, self.job.y, self.config.seq_len, self.config.burn_in, self.carried)
+        problem = Problem(tape.plain(coming.u), self.y, self.config.seq_len, self.config.burn_in, self.carried)
         plan = (coming.starts, coming.batches, rates)
-        train_steps(self.shape, problem, self.optimiser, self.tape, self.packed, self.lanes, plan, done, losses)
+        train_steps(self.shape, problem, self.optimiser, self.tape, self.packed, self.gradient, plan, done, losses)
         return losses
 
     def validation_mse(self) -> float:

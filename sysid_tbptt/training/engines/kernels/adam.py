@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from .simd import load, total
+from .simd import LANES, load, total
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 _CLIP_EPSILON = 1e-6
@@ -39,10 +39,14 @@ def pack(optimiser: Any, packed: Any) -> None:
 
 
 @njit(error_model="numpy")
-def unpack(optimiser: Any, lanes: Any) -> None:
-    """Sums the packed gradient over its lanes and gives each parameter its own."""
+def unpack(shape: Any, optimiser: Any, packed: Any) -> None:
+    """Gives each parameter its gradient: in a batch the sum over a row of lanes, in a sequence one lane."""
     for i in range(len(optimiser.gradient)):
-        optimiser.gradient[i] = total(load(lanes, optimiser.places[i]))
+        place = optimiser.places[i]
+        if shape.lanes_are_units:
+            optimiser.gradient[i] = packed[place // LANES, place % LANES]
+        else:
+            optimiser.gradient[i] = total(load(packed, place))
 
 
 @njit(error_model="numpy")

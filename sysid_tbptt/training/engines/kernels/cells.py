@@ -7,7 +7,7 @@ from typing import Any
 from numba.extending import overload
 
 from . import elman, gru, lstm
-from .shapes import by_cell
+from .shapes import by_shape
 
 _CELLS = {"lstm": lstm, "gru": gru, "rnn": elman}
 
@@ -21,5 +21,8 @@ def backward(shape: Any, tape: Any, t: int) -> None:
 
 
 for _stub, _name in ((forward, "forward"), (backward, "backward")):
-    _implementations = {name: getattr(cell, _name) for name, cell in _CELLS.items()}
-    overload(_stub, strict=False, jit_options={"forceinline": True})(by_cell(_implementations))
+
+    def _choose(shape: Any, name: str = _name) -> Any:
+        return getattr(_CELLS[shape.cell], name)
+
+    overload(_stub, strict=False, jit_options={"forceinline": True})(by_shape(_choose))

@@ -10,16 +10,16 @@ from .simd import load, store
 
 def forward(shape: Any, tape: Any, t: int) -> None:
     """From the pre-activations of step t to h."""
-    units, columns = shape.units, shape.columns
+    units, width = shape.units, shape.z_rows
     z, a = tape.z, tape.a
     for j in range(units):
-        store(z, columns * (t + 1) + j, tanh(load(a, units * t + j)))
+        store(z, width * (t + 1) + j, tanh(load(a, units * t + j)))
 
 
 def backward(shape: Any, tape: Any, t: int) -> None:
     """From the gradient of h after step t to that of the pre-activations, in their place."""
-    units, columns = shape.units, shape.columns
+    units, width = shape.units, shape.z_rows
     z, a, dh = tape.z, tape.a, tape.dh
     for j in range(units):
-        h, d = load(z, columns * (t + 1) + j), load(dh, j)
+        h, d = load(z, width * (t + 1) + j), load(dh, j)
         store(a, units * t + j, d * (1 - h * h))

@@ -10,7 +10,7 @@ from .simd import load, store
 
 def forward(shape: Any, tape: Any, t: int) -> None:
     """From the pre-activations of step t to its gates, the cell state and h."""
-    units, columns = shape.units, shape.columns
+    units, width = shape.units, shape.z_rows
     z, a, c, tanh_c = tape.z, tape.a, tape.c, tape.tanh_c
     for j in range(units):
         gate, memory = 4 * units * t + j, units * t + j
@@ -26,7 +26,7 @@ def forward(shape: Any, tape: Any, t: int) -> None:
         gate, memory = 4 * units * t + j, units * t + j
         squashed = tanh(load(c, memory + units))
         store(tanh_c, memory, squashed)
-        store(z, columns * (t + 1) + j, load(a, gate + 3 * units) * squashed)
+        store(z, width * (t + 1) + j, load(a, gate + 3 * units) * squashed)
 
 
 def backward(shape: Any, tape: Any, t: int) -> None:

@@ -1,78 +1,163 @@
-"""The matrix products of one time step, each specialised to a `Shape`; lanes are samples.
+"""The matrix products of one time step, each specialised to a shape.
 
-All take the arrays of a `Tape`, the weights packed as `Shape` says, and the step t.
+All take the arrays of a `Tape`, the weights packed as `Shape` says, and the step t. One operand of each product is a
+row of lanes, the other one number for all lanes: in a batch the weight is the number, in a sequence the state is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 from numba.core import types
 
-from .shapes import Shape
-from .simd import emit_offset, emit_pointer, emit_row, index, intrinsic
-from .tiles import emit_multiply, emit_outer
+from .shapes import Segment
+from .simd import FLOAT, LANES, emit_load, emit_offset, emit_pointer, emit_row, emit_splat, index, intrinsic
+from .tiles import ROWS, Columns, emit_multiply, emit_outer
 
-Pointers = list[ir.Value]
+
+@dataclass(frozen=True)
+class Emitter:
+    """What the products have in common while their code is written: the shape, the arrays' addresses, the step."""
+
+    builder: ir.IRBuilder
+    s: Any
+    pointers: list[ir.Value]
+    t: ir.Value
+    steps: ir.Value | None = None
+
+    def row(self, pointer: ir.Value, row: ir.Value) -> ir.Value:
+        return emit_load(self.builder, emit_row(self.builder, pointer, row))
+
+    def number(self, pointer: ir.Value, place: ir.Value) -> ir.Value:
+        """One number in all lanes."""
+        address = emit_offset(self.builder, pointer, place)
+        return emit_splat(self.builder, self.builder.load(address, typ=FLOAT))
+
+    def weight(self, pointer: ir.Value, place: ir.Value) -> ir.Value:
+        return self.row(pointer, place) if self.s.lanes_are_units else self.number(pointer, place)
+
+    def operand(self, pointer: ir.Value, place: ir.Value) -> ir.Value:
+        return self.number(pointer, place) if self.s.lanes_are_units else self.row(pointer, place)
+
+    def at(self, which: int, rows: int, *, after: int = 0) -> ir.Value:
+        """The address of step t (or so many after) in an array with so many rows a step."""
+        t = self.builder.add(self.t, index(after))
+        return emit_row(self.builder, self.pointers[which], self.builder.mul(t, index(rows)))
+
+    def columns(self, pointer: ir.Value, segments: list[Segment]) -> list[Columns]:
+        """The operands of a product."""
+
+        def operand(shift: int) -> Callable[[ir.Value], ir.Value]:
+            return lambda k: self.operand(pointer, self.builder.add(k, index(shift)))
+
+        return [Columns(first, count, operand(shift)) for first, count, shift in segments]
+
+    def multiply(
+        self, place: int, stride: int, rows: tuple[int, int], parts: list[Columns], out: ir.Value, *, add: bool
+    ) -> None:
+        """Rows (first, number) of the matrix at a place of the packed weights, times ``parts``."""
+        builder, (first, count) = self.builder, rows
+        weights = self.pointers[0]
+
+        def weight(r: ir.Value, k: ir.Value) -> ir.Value:
+            corner = index(place + first * stride)
+            return self.weight(weights, builder.add(builder.add(builder.mul(r, index(stride)), k), corner))
+
+        chains = max(1, ROWS // count) if self.s.lanes_are_units else 1
+        emit_multiply(builder, count, parts, weight, emit_row(builder, out, index(first)), add=add, chains=chains)
+
+
+def _preactivate(e: Emitter) -> None:
+    s, z, a = e.s, e.at(1, e.s.z_rows), e.at(2, e.s.rows)
+    for gate, gates, column, columns in s.blocks():
+        parts = e.columns(z, s.z_segments(column, columns))
+        e.multiply(0, s.columns, (gate * s.units, gates * s.units), parts, a, add=False)
+
+
+def _read_out(e: Emitter) -> None:
+    s, z = e.s, e.at(1, e.s.z_rows, after=1)
+    parts = e.columns(z, s.z_segments(0, s.state_and_one))
+    e.multiply(s.at_readout, s.state_and_one, (0, s.outputs), parts, e.at(2, s.outputs), add=True)
+
+
+def _read_back(e: Emitter) -> None:
+    s = e.s
+    parts = e.columns(e.at(1, s.outputs), [(0, s.n_y, 0)])
+    e.multiply(s.at_readout_transposed, s.n_y, (0, s.units), parts, e.pointers[2], add=True)
+
+
+def _propagate(e: Emitter) -> None:
+    s = e.s
+    parts = e.columns(e.at(1, s.rows), s.recurrent_segments())
+    e.multiply(s.at_transposed, s.recurrent, (0, s.units), parts, e.pointers[2], add=bool(s.keeps_state))
+
+
+def _accumulate(e: Emitter) -> None:
+    s, builder, out = e.s, e.builder, e.pointers[2]
+    a, z = e.at(0, s.rows), e.at(1, s.z_rows)
+    z_step = s.z_rows * (LANES if s.lanes_are_units else 1)
+    for gate, gates, column, columns in s.blocks():
+        top = gate * s.units
+        for first, count, shift in s.z_segments(column, columns):
+
+            def left(t: ir.Value, r: ir.Value, top: int = top) -> ir.Value:
+                return e.row(a, builder.add(builder.mul(t, index(s.rows)), builder.add(r, index(top))))
+
+            def right(t: ir.Value, k: ir.Value, start: int = first + shift) -> ir.Value:
+                return e.operand(z, builder.add(builder.mul(t, index(z_step)), builder.add(k, index(start))))
+
+            def target(r: ir.Value, k: ir.Value, corner: int = top * s.columns + first) -> ir.Value:
+                place = builder.add(builder.mul(r, index(s.columns)), builder.add(k, index(corner)))
+                return emit_row(builder, out, place)
+
+            emit_outer(builder, (gates * s.units, count), e.steps, left, right, target)
+
+
+def _accumulate_readout(e: Emitter) -> None:
+    """The rows of z after the step are those of (h, 1); behind the one, a sequence has lanes that nobody reads."""
+    s, builder, out = e.s, e.builder, e.pointers[2]
+    errors, z = e.at(0, s.outputs), e.at(1, s.z_rows, after=1)
+    e_step = s.outputs * (LANES if s.lanes_are_units else 1)
+    rows = s.units + 1
+
+    def left(t: ir.Value, r: ir.Value) -> ir.Value:
+        return e.row(z, builder.add(builder.mul(t, index(s.z_rows)), r))
+
+    def right(t: ir.Value, k: ir.Value) -> ir.Value:
+        return e.operand(errors, builder.add(builder.mul(t, index(e_step)), k))
+
+    def target(r: ir.Value, k: ir.Value) -> ir.Value:
+        place = builder.add(builder.mul(r, index(s.n_y)), builder.add(k, index(s.at_readout_gradient)))
+        return emit_row(builder, out, place)
+
+    emit_outer(builder, (rows, s.n_y), e.steps, left, right, target)
 
 
 @intrinsic
 def preactivate(_: Any, shape: types.Type, packed: types.Type, z: types.Type, t: types.Type, a: types.Type) -> Any:
     """``a[t] = W z[t]``, block by block."""
-
-    def emit(builder: ir.IRBuilder, s: Shape, pointers: Pointers, t: ir.Value) -> None:
-        weights, z_t, a_t = (
-            pointers[0],
-            _step(builder, pointers[1], t, s.columns),
-            _step(builder, pointers[2], t, s.rows),
-        )
-        for row, rows, column, columns in s.blocks():
-            corner = emit_offset(builder, weights, index(row * s.columns + column))
-            operand, out = emit_row(builder, z_t, index(column)), emit_row(builder, a_t, index(row))
-            emit_multiply(builder, (rows, columns, s.columns), corner, operand, out, add=False)
-
-    return _with_weights(emit, shape, packed, z, a)
+    return _with_weights(_preactivate, shape, packed, z, a)
 
 
 @intrinsic
 def read_out(_: Any, shape: types.Type, packed: types.Type, z: types.Type, t: types.Type, e: types.Type) -> Any:
     """``e[t] += W_y (h, 1)`` with h after step t."""
-
-    def emit(builder: ir.IRBuilder, s: Shape, pointers: Pointers, t: ir.Value) -> None:
-        h = _step(builder, pointers[1], builder.add(t, index(1)), s.columns)
-        weights = emit_offset(builder, pointers[0], index(s.at_readout))
-        sizes = (s.n_y, s.state_and_one, s.state_and_one)
-        emit_multiply(builder, sizes, weights, h, _step(builder, pointers[2], t, s.n_y), add=True)
-
-    return _with_weights(emit, shape, packed, z, e)
+    return _with_weights(_read_out, shape, packed, z, e)
 
 
 @intrinsic
 def read_back(_: Any, shape: types.Type, packed: types.Type, e: types.Type, t: types.Type, dh: types.Type) -> Any:
     """``dh += W_y' e[t]``."""
-
-    def emit(builder: ir.IRBuilder, s: Shape, pointers: Pointers, t: ir.Value) -> None:
-        weights = emit_offset(builder, pointers[0], index(s.at_readout_transposed))
-        emit_multiply(
-            builder, (s.H, s.n_y, s.n_y), weights, _step(builder, pointers[1], t, s.n_y), pointers[2], add=True
-        )
-
-    return _with_weights(emit, shape, packed, e, dh)
+    return _with_weights(_read_back, shape, packed, e, dh)
 
 
 @intrinsic
 def propagate(_: Any, shape: types.Type, packed: types.Type, a: types.Type, t: types.Type, dh: types.Type) -> Any:
     """``dh = W_h' a[t]`` with the gradients of the pre-activations; added where h also passes around W."""
-
-    def emit(builder: ir.IRBuilder, s: Shape, pointers: Pointers, t: ir.Value) -> None:
-        weights = emit_offset(builder, pointers[0], index(s.at_transposed))
-        sizes = (s.H, s.recurrent_rows, s.recurrent_rows)
-        a_t = _step(builder, pointers[1], t, s.rows)
-        emit_multiply(builder, sizes, weights, a_t, pointers[2], add=bool(s.keeps_state))
-
-    return _with_weights(emit, shape, packed, a, dh)
+    return _with_weights(_propagate, shape, packed, a, dh)
 
 
 @intrinsic
@@ -80,63 +165,34 @@ def accumulate(
     _: Any, shape: types.Type, a: types.Type, z: types.Type, t: types.Type, steps: types.Type, gradient: types.Type
 ) -> Any:
     """Adds steps ``t .. t + steps`` to the gradient of W: ``gradient += a z'``, block by block."""
-
-    def emit(builder: ir.IRBuilder, s: Shape, pointers: Pointers, t: ir.Value, steps: ir.Value) -> None:
-        a_t, z_t = _step(builder, pointers[0], t, s.rows), _step(builder, pointers[1], t, s.columns)
-        for row, rows, column, columns in s.blocks():
-            left = (emit_row(builder, a_t, index(row)), s.rows)
-            right = (emit_row(builder, z_t, index(column)), s.columns)
-            out = (emit_row(builder, pointers[2], index(row * s.columns + column)), s.columns)
-            emit_outer(builder, (rows, columns), steps, left, right, out)
-
-    return _over_steps(emit, shape, a, z, gradient)
+    return _over_steps(_accumulate, shape, a, z, gradient)
 
 
 @intrinsic
 def accumulate_readout(
     _: Any, shape: types.Type, e: types.Type, z: types.Type, t: types.Type, steps: types.Type, gradient: types.Type
 ) -> Any:
-    """Adds steps ``t .. t + steps`` to the gradient of the read-out: ``gradient += e (h, 1)'``."""
-
-    def emit(builder: ir.IRBuilder, s: Shape, pointers: Pointers, t: ir.Value, steps: ir.Value) -> None:
-        left = (_step(builder, pointers[0], t, s.n_y), s.n_y)
-        right = (_step(builder, pointers[1], builder.add(t, index(1)), s.columns), s.columns)
-        out = (emit_row(builder, pointers[2], index(s.rows * s.columns)), s.state_and_one)
-        emit_outer(builder, (s.n_y, s.state_and_one), steps, left, right, out)
-
-    return _over_steps(emit, shape, e, z, gradient)
+    """Adds steps ``t .. t + steps`` to the gradient of the read-out: ``gradient += (h, 1) e'``."""
+    return _over_steps(_accumulate_readout, shape, e, z, gradient)
 
 
-def _step(builder: ir.IRBuilder, pointer: ir.Value, t: ir.Value, rows: int) -> ir.Value:
-    """The first row of step t in an array with so many rows a step."""
-    return emit_row(builder, pointer, builder.mul(t, index(rows)))
-
-
-def _with_weights(
-    emit: Callable[[ir.IRBuilder, Shape, Pointers, ir.Value], None], shape: Any, packed: Any, source: Any, out: Any
-) -> Any:
+def _with_weights(write: Callable[[Emitter], None], shape: Any, packed: Any, source: Any, out: Any) -> Any:
     """Signature and code generator of a product (shape, packed, source, t, out)."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         pointers = [emit_pointer(context, builder, sig.args[i], args[i]) for i in (1, 2, 4)]
-        emit(builder, shape.shape, pointers, args[3])
+        write(Emitter(builder, shape.shape, pointers, args[3]))
         return context.get_dummy_value()
 
     return types.void(shape, packed, source, types.intp, out), generate
 
 
-def _over_steps(
-    emit: Callable[[ir.IRBuilder, Shape, Pointers, ir.Value, ir.Value], None],
-    shape: Any,
-    left: Any,
-    right: Any,
-    out: Any,
-) -> Any:
+def _over_steps(write: Callable[[Emitter], None], shape: Any, left: Any, right: Any, out: Any) -> Any:
     """Signature and code generator of a sum over steps (shape, left, right, t, steps, out)."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         pointers = [emit_pointer(context, builder, sig.args[i], args[i]) for i in (1, 2, 5)]
-        emit(builder, shape.shape, pointers, args[3], args[4])
+        write(Emitter(builder, shape.shape, pointers, args[3], args[4]))
         return context.get_dummy_value()
 
     return types.void(shape, left, right, types.intp, types.intp, out), generate

@@ -1,4 +1,9 @@
-"""The sizes of a network as a compile-time constant: each shape has its own specialisation of the kernels."""
+"""The sizes of a network as a compile-time constant: each shape has its own specialisation of the kernels.
+
+A shape also says what the 16 lanes are. In a `BatchShape` they are 16 windows of a batch, and a number of the network
+(a state, a gate, an output) is a row of lanes. In a `SequenceShape` they are 16 units of one window, since a single
+window leaves nothing else to put side by side; spare lanes have zero weights and stay zero.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,10 @@ from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import NativeValue, infer_getattr, models, register_model, typeof_impl, unbox
 
-Block = tuple[int, int, int, int]
-"""First row, rows, first column and columns of a part of a matrix."""
+from .simd import LANES
+
+Segment = tuple[int, int, int]
+"""First index, number of indices, and what to add to an index for its place in an array."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Shape:
     in torch's order. In the GRU the third gate has two rows a unit, since the reset gate multiplies ``W_hn h + b_hn``
     alone: rows ``r, z, n_h`` see ``(h, 1)`` and rows ``r, z, n_u`` see ``(1, u)``.
 
-    All attributes are integers, and literals to Numba.
+    To Numba every property is a literal integer.
     """
 
     cell: str
@@ -33,88 +40,164 @@ class Shape:
     n_y: int
 
     @property
-    def units(self) -> int:
-        """Rows of lanes that hold one number of every unit."""
-        return self.H
-
-    @property
-    def columns(self) -> int:
-        """Length of z."""
-        return self.H + 1 + self.n_u
-
-    @property
     def gates(self) -> int:
         """Pre-activations of a unit."""
         return {"lstm": 4, "gru": 4, "rnn": 1}[self.cell]
 
     @property
-    def rows(self) -> int:
-        return self.gates * self.H
+    def recurrent_gates(self) -> int:
+        """The leading ones that see h."""
+        return {"lstm": 4, "gru": 3, "rnn": 1}[self.cell]
 
     @property
-    def recurrent_rows(self) -> int:
-        """The leading rows that see h."""
-        return 3 * self.H if self.cell == "gru" else self.rows
+    def columns(self) -> int:
+        """Numbers in z."""
+        return self.H + 1 + self.n_u
 
     @property
     def state_and_one(self) -> int:
-        """Length of the part (h, 1) of z, which the read-out sees."""
+        """Numbers in the part (h, 1) of z, which the read-out sees."""
         return self.H + 1
 
     @property
-    def memories(self) -> int:
-        """Cell states of the LSTM, which the other cells do not have."""
-        return self.H if self.cell == "lstm" else 0
-
-    @property
-    def states(self) -> int:
-        """Numbers that one sample carries from step to step."""
-        return self.H + self.memories
+    def recurrent(self) -> int:
+        """Pre-activations that see h."""
+        return self.recurrent_gates * self.H
 
     @property
     def keeps_state(self) -> int:
         """1 where h also passes to the next step around W, as in the GRU."""
         return int(self.cell == "gru")
 
+    def blocks(self) -> tuple[tuple[int, int, int, int], ...]:
+        """The parts of W that are not zero by construction: first gate, gates, first column, columns."""
+        if self.cell != "gru":
+            return ((0, self.gates, 0, self.columns),)
+        return ((0, 2, 0, self.columns), (2, 1, 0, self.H + 1), (3, 1, self.H, 1 + self.n_u))
+
+    # --- rows of lanes
+
+    @property
+    def units(self) -> int:
+        """Rows that hold one number of every unit."""
+        raise NotImplementedError
+
+    @property
+    def outputs(self) -> int:
+        """Rows that hold the outputs."""
+        raise NotImplementedError
+
+    @property
+    def z_rows(self) -> int:
+        """Rows that hold z."""
+        raise NotImplementedError
+
+    @property
+    def rows(self) -> int:
+        """Rows that hold the pre-activations."""
+        return self.gates * self.units
+
+    @property
+    def memories(self) -> int:
+        """Rows that hold the cell states of the LSTM, which the other cells do not have."""
+        return self.units if self.cell == "lstm" else 0
+
+    @property
+    def states(self) -> int:
+        """Rows that pass from step to step."""
+        return self.units + self.memories
+
+    # --- the packed weights: W, the transpose of its recurrent part, the read-out with its bias, its transpose;
+    # places count numbers in a batch and rows of lanes in a sequence
+
     @property
     def at_transposed(self) -> int:
-        """Where, behind W, the packed weights hold the transpose of its part (recurrent_rows, H)."""
         return self.rows * self.columns
 
     @property
     def at_readout(self) -> int:
-        """Where they hold the read-out (n_y, H + 1), bias last."""
-        return self.at_transposed + self.H * self.recurrent_rows
+        return self.at_transposed + self.units * self.recurrent
 
     @property
     def at_readout_transposed(self) -> int:
-        """Where they hold the transpose of its part (n_y, H)."""
-        return self.at_readout + self.n_y * self.state_and_one
+        return self.at_readout + self.outputs * self.state_and_one
 
     @property
     def packed(self) -> int:
-        """Numbers in the packed weights."""
-        return self.at_readout_transposed + self.H * self.n_y
+        return self.at_readout_transposed + self.units * self.n_y
+
+    # --- the packed gradient: that of W, then that of the read-out, in rows of lanes
+
+    @property
+    def at_readout_gradient(self) -> int:
+        return self.rows * self.columns
 
     @property
     def gradients(self) -> int:
-        """Numbers in the packed gradient: that of W, then that of the read-out."""
-        return self.rows * self.columns + self.n_y * self.state_and_one
+        return self.at_readout_gradient + (self.units + 1) * self.n_y
 
-    def blocks(self) -> tuple[Block, ...]:
-        """The parts of W that are not zero by construction."""
-        if self.cell != "gru":
-            return ((0, self.rows, 0, self.columns),)
-        H = self.H
-        return ((0, 2 * H, 0, self.columns), (2 * H, H, 0, H + 1), (3 * H, H, H, 1 + self.n_u))
+
+class BatchShape(Shape):
+    """The lanes are windows."""
+
+    lanes_are_units = 0
+
+    @property
+    def units(self) -> int:
+        return self.H
+
+    @property
+    def outputs(self) -> int:
+        return self.n_y
+
+    @property
+    def z_rows(self) -> int:
+        return self.columns
+
+    def z_segments(self, first: int, count: int) -> list[Segment]:
+        """Where the numbers of z are."""
+        return [(first, count, 0)]
+
+    def recurrent_segments(self) -> list[Segment]:
+        """Where the pre-activations that see h are."""
+        return [(0, self.recurrent, 0)]
+
+
+class SequenceShape(Shape):
+    """The lanes are units; z holds h, then 1 and u, each from a row's first lane on."""
+
+    lanes_are_units = 1
+
+    @property
+    def units(self) -> int:
+        return -(-self.H // LANES)
+
+    @property
+    def outputs(self) -> int:
+        return -(-self.n_y // LANES)
+
+    @property
+    def z_rows(self) -> int:
+        return self.units + -(-(1 + self.n_u) // LANES)
+
+    def z_segments(self, first: int, count: int) -> list[Segment]:
+        """Where the numbers of z are; those that do not wait for h come first."""
+        end, H = first + count, self.H
+        parts = [(max(first, H), end - max(first, H), LANES * self.units - H), (first, min(end, H) - first, 0)]
+        return [part for part in parts if part[1] > 0]
+
+    def recurrent_segments(self) -> list[Segment]:
+        """Where the pre-activations that see h are."""
+        gap = LANES * self.units - self.H
+        return [(gate * self.H, self.H, gate * gap) for gate in range(self.recurrent_gates)]
 
 
 class ShapeType(types.Type):
     """Numba's type of one shape."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Any) -> None:
         self.shape = shape
-        super().__init__(name=f"Shape({shape.cell}, {shape.H}, {shape.n_u}, {shape.n_y})")
+        super().__init__(name=repr(shape))
 
 
 register_model(ShapeType)(models.OpaqueModel)
@@ -143,10 +226,10 @@ def _lower(context: Any, builder: ir.IRBuilder, shape_type: ShapeType, _: Any, n
     return context.get_constant(types.intp, getattr(shape_type.shape, name))
 
 
-def by_cell(implementations: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """For ``@overload``: picks the implementation of the first argument's cell."""
+def by_shape(choose: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:
+    """For ``@overload``: picks the implementation by the first argument, a shape."""
 
-    def choose(shape: Any, *_: Any) -> Callable[..., Any] | None:
-        return implementations[shape.shape.cell] if isinstance(shape, ShapeType) else None
+    def implementation(shape: Any, *_: Any) -> Callable[..., Any] | None:
+        return choose(shape.shape) if isinstance(shape, ShapeType) else None
 
-    return choose
+    return implementation

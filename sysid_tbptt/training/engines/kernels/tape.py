@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .shapes import Shape
 from .simd import LANES
 
 
 class Tape(NamedTuple):
-    """Arrays (rows, 16) of one vector of samples over N steps; step t of each has the rows named here.
+    """Arrays (rows, 16) of 16 windows, or of one, over N steps; step t of each has the rows named here.
 
     ``z`` (h, 1, u) before step t, with h after the last step at t = N; ``a`` pre-activations, then gates, then
     their gradients; ``c`` the cell state before step t; ``tanh_c`` after it; ``e`` output errors, scaled to the
@@ -27,15 +26,15 @@ class Tape(NamedTuple):
     dc: np.ndarray
 
 
-def rows(shape: Shape, N: int) -> dict[str, int]:
+def rows(shape: Any, N: int) -> dict[str, int]:
     """Rows of each array of a tape."""
     return {
-        "z": (N + 1) * shape.columns,
+        "z": (N + 1) * shape.z_rows,
         "a": N * shape.rows,
         "c": (N + 1) * shape.memories,
         "tanh_c": N * shape.memories,
-        "e": N * shape.n_y,
-        "dh": shape.H,
+        "e": N * shape.outputs,
+        "dh": shape.units,
         "dc": shape.memories,
     }
 
@@ -47,5 +46,10 @@ def empty(n_rows: int) -> np.ndarray:
     return raw[skip : skip + n_rows * LANES].reshape(n_rows, LANES)
 
 
-def allocate(shape: Shape, N: int) -> Tape:
+def allocate(shape: Any, N: int) -> Tape:
     return Tape(**{name: empty(count) for name, count in rows(shape, N).items()})
+
+
+def plain(array: np.ndarray) -> np.ndarray:
+    """float32, contiguous and writeable, so that a kernel is compiled for one kind of array; copied if need be."""
+    return np.require(array, np.float32, ["C", "A", "W"])

@@ -1,16 +1,18 @@
 """Small matrix products in register tiles, written out as LLVM IR when a kernel is compiled.
 
 A tile keeps all its sums in registers while it runs over the summed index. The loops over tiles are loops in the
-machine code; the loops within a tile run here, in Python, and leave straight-line code.
+machine code; the loops within a tile run here, in Python, and leave straight-line code. What an operand is, a row of
+lanes or one number in all lanes, is the caller's business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from llvmlite import ir
 
-from .simd import FLOAT, constant, emit_fma, emit_load, emit_offset, emit_row, emit_splat, emit_store, index
+from .simd import constant, emit_fma, emit_load, emit_row, emit_store, index
 
 ROWS = 8
 """Rows of a tile of `emit_multiply`: eight sums hide the latency of a fused multiply-add."""
@@ -22,6 +24,19 @@ CHUNK = 4
 """Columns in one turn of a longer tile's loop."""
 
 Values = list[ir.Value]
+At = Callable[[ir.Value], ir.Value]
+"""A vector by its index."""
+AddColumn = Callable[[ir.Value, ir.Value, Values], Values]
+"""The sums with a column added, given its index, its operand and the sums without it."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Summed indices ``first .. first + count`` and the operand at each."""
+
+    first: int
+    count: int
+    operand: At
 
 
 def split(n: int, largest: int) -> list[tuple[int, int, int]]:
@@ -72,81 +87,96 @@ def over_tiles(builder: ir.IRBuilder, n: int, largest: int, tile: Callable[[ir.V
         repeat(builder, index(count), [], body)
 
 
-def over_columns(builder: ir.IRBuilder, n: int, sums: Values, add: Callable[[ir.Value, Values], Values]) -> Values:
-    """``sums = add(k, sums)`` for k in range(n), several columns a turn."""
+def over_columns(builder: ir.IRBuilder, columns: Columns, sums: Values, add: AddColumn) -> Values:
+    """Adds every column to the sums, several a turn."""
+    turns, rest = divmod(columns.count, CHUNK)
 
     def turn(i: ir.Value, sums: Values) -> Values:
-        for k in range(CHUNK):
-            sums = add(builder.add(builder.mul(i, index(CHUNK)), index(k)), sums)
+        for offset in range(CHUNK):
+            k = builder.add(builder.mul(i, index(CHUNK)), index(columns.first + offset))
+            sums = add(k, columns.operand(k), sums)
         return sums
 
-    sums = repeat(builder, index(n // CHUNK), sums, turn)
-    for k in range(n - n % CHUNK, n):
-        sums = add(index(k), sums)
+    sums = repeat(builder, index(turns), sums, turn)
+    end = columns.first + columns.count
+    for k in range(end - rest, end):
+        sums = add(index(k), columns.operand(index(k)), sums)
     return sums
 
 
 def emit_multiply(
     builder: ir.IRBuilder,
-    sizes: tuple[int, int, int],
-    weights: ir.Value,
-    z: ir.Value,
+    rows: int,
+    parts: list[Columns],
+    weight: Callable[[ir.Value, ir.Value], ir.Value],
     out: ir.Value,
+    *,
     add: bool,
+    chains: int = 1,
 ) -> None:
-    """``out[r] (+)= sum_k weights[r, k] z[k]``; ``sizes`` are rows, columns and the weights' row stride."""
-    rows, columns, stride = sizes
+    """``out[r] (+)= sum_k weight(r, k) operand(k)``.
 
-    def operand(k: ir.Value) -> ir.Value:
-        return emit_load(builder, emit_row(builder, z, k))
-
-    held = [operand(index(k)) for k in range(columns)] if columns <= UNROLLED else []
+    Few columns are written out one by one; then ``chains`` partial sums a row cut the time until the sum is there.
+    """
+    few = sum(part.count for part in parts) <= UNROLLED
+    held = [(index(part.first + k), part.operand(index(part.first + k))) for part in parts for k in range(part.count)]
+    held = held if few else []
 
     def tile(first: ir.Value, size: int) -> None:
-        row = emit_offset(builder, weights, builder.mul(first, index(stride)))
-        target = [emit_row(builder, out, builder.add(first, index(r))) for r in range(size)]
+        row = [builder.add(first, index(r)) for r in range(size)]
+        target = [emit_row(builder, out, r) for r in row]
+        start = [emit_load(builder, pointer) if add else constant(0.0) for pointer in target]
 
-        def column(k: ir.Value, sums: Values, z_k: ir.Value | None = None) -> Values:
-            z_k = operand(k) if z_k is None else z_k
-            at = [emit_offset(builder, row, builder.add(k, index(r * stride))) for r in range(size)]
-            scalars = [builder.load(pointer, typ=FLOAT) for pointer in at]
-            return [
-                emit_fma(builder, emit_splat(builder, w), z_k, total) for w, total in zip(scalars, sums, strict=True)
-            ]
+        def column(k: ir.Value, operand: ir.Value, sums: Values) -> Values:
+            return [emit_fma(builder, weight(r, k), operand, value) for r, value in zip(row, sums, strict=True)]
 
-        sums = [emit_load(builder, pointer) if add else constant(0.0) for pointer in target]
-        for k, z_k in enumerate(held):
-            sums = column(index(k), sums, z_k)
-        if not held:
-            sums = over_columns(builder, columns, sums, column)
+        if few:
+            sums = _in_chains(builder, held, start, column, chains)
+        else:
+            sums = start
+            for part in parts:
+                sums = over_columns(builder, part, sums, column)
         for pointer, value in zip(target, sums, strict=True):
             emit_store(builder, value, pointer)
 
     over_tiles(builder, rows, ROWS, tile)
 
 
+def _in_chains(
+    builder: ir.IRBuilder,
+    held: list[tuple[ir.Value, ir.Value]],
+    start: Values,
+    column: AddColumn,
+    chains: int,
+) -> Values:
+    """Every ``chains``-th column goes into the same partial sum."""
+    partial = [start, *([constant(0.0)] * len(start) for _ in range(chains - 1))]
+    for i, (k, operand) in enumerate(held):
+        partial[i % chains] = column(k, operand, partial[i % chains])
+    while len(partial) > 1:
+        last = partial.pop()
+        partial[0] = [builder.fadd(a, b) for a, b in zip(partial[0], last, strict=True)]
+    return partial[0]
+
+
 def emit_outer(
     builder: ir.IRBuilder,
     sizes: tuple[int, int],
     steps: ir.Value,
-    left: tuple[ir.Value, int],
-    right: tuple[ir.Value, int],
-    out: tuple[ir.Value, int],
+    left: Callable[[ir.Value, ir.Value], ir.Value],
+    right: Callable[[ir.Value, ir.Value], ir.Value],
+    out: Callable[[ir.Value, ir.Value], ir.Value],
 ) -> None:
-    """``out[r, k] += sum_t left[t, r] right[t, k]``; ``sizes`` are rows and columns, each operand has its stride."""
+    """``out(r, k) += sum_t left(t, r) right(t, k)``; ``sizes`` are rows and columns, ``out`` gives an address."""
     rows, columns = sizes
 
     def tile(first_row: ir.Value, height: int, first_column: ir.Value, width: int) -> None:
-        corner = builder.add(builder.mul(first_row, index(out[1])), first_column)
-        target = [
-            emit_row(builder, out[0], builder.add(corner, index(r * out[1] + k)))
-            for r in range(height)
-            for k in range(width)
-        ]
+        row = [builder.add(first_row, index(r)) for r in range(height)]
+        column = [builder.add(first_column, index(k)) for k in range(width)]
+        target = [out(r, k) for r in row for k in column]
 
         def step(t: ir.Value, sums: Values) -> Values:
-            a = _rows_at(builder, left, t, first_row, height)
-            b = _rows_at(builder, right, t, first_column, width)
+            a, b = [left(t, r) for r in row], [right(t, k) for k in column]
             pairs = [(x, y) for x in a for y in b]
             return [emit_fma(builder, x, y, value) for (x, y), value in zip(pairs, sums, strict=True)]
 
@@ -158,9 +188,3 @@ def emit_outer(
         over_tiles(builder, columns, OUTER[1], lambda column, width: tile(first, height, column, width))
 
     over_tiles(builder, rows, OUTER[0], row_of_tiles)
-
-
-def _rows_at(builder: ir.IRBuilder, operand: tuple[ir.Value, int], t: ir.Value, first: ir.Value, count: int) -> Values:
-    pointer, stride = operand
-    base = emit_row(builder, pointer, builder.add(builder.mul(t, index(stride)), first))
-    return [emit_load(builder, emit_row(builder, base, index(i))) for i in range(count)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import adam
-from .batch import batch_gradient
 from .cache import kernel
+from .gradient import batch_gradient
 from .simd import flush_denormals, restore_denormals
 
 
@@ -17,7 +17,7 @@ def train(
     optimiser: Any,
     tape: Any,
     packed: Any,
-    lanes: Any,
+    gradient: Any,
     plan: Any,
     done: int,
     losses: Any,
@@ -25,14 +25,14 @@ def train(
     """Takes ``len(losses)`` steps after the first ``done``; each loss is the one before the update.
 
     ``plan`` holds for each step the first samples of its windows (steps, B), its number within the epoch, and the
-    learning rate. ``packed`` and ``lanes`` are scratch.
+    learning rate. ``packed`` and ``gradient`` are scratch.
     """
     starts, batches, rates = plan
     before = flush_denormals()
     for k in range(len(losses)):
         adam.pack(optimiser, packed)
-        losses[k] = batch_gradient(shape, problem, packed, tape, starts[k], batches[k], lanes)
-        adam.unpack(optimiser, lanes)
+        losses[k] = batch_gradient(shape, problem, packed, tape, starts[k], batches[k], gradient)
+        adam.unpack(shape, optimiser, gradient)
         adam.clip(optimiser)
         adam.update(optimiser, rates[k], done + k + 1)
     restore_denormals(before)
