@@ -18,7 +18,7 @@ from ..job import Arrays, Control, Job, Trained
 from ..monitor import Monitor
 from ..schedule import learning_rates
 from ..simulator import Simulator, mse_scaled
-from .kernels import adam, tape
+from .kernels import adam, rows, tape
 from .kernels.gradient import Problem, prepare
 from .kernels.packing import Parameters, packed_with
 from .kernels.shapes import BatchShape, SequenceShape, Shape
@@ -74,8 +74,8 @@ def working_set(shape: Shape, N: int) -> int:
     and the gradient 64 (R H (H + 1 + n_u) + n_y (H + 1)). Silverbox, N = 1000, LSTM with 8 units: 3.8 MB.
     """
     parameters = Parameters(shape)
-    rows = sum(tape.rows(shape, N).values()) + shape.gradients
-    return 4 * LANES * rows + parameters.packing[0].size * 4 + 4 * 4 * parameters.n
+    count = sum(tape.rows(shape, N).values()) + shape.gradients
+    return 4 * LANES * count + parameters.packing[0].size * 4 + 4 * 4 * parameters.n
 
 
 def _sizes(job: Job) -> tuple[str, int, int, int]:
@@ -95,7 +95,7 @@ class _Run:
         config = job.config
         self.job, self.config = job, config
         self.shape = _shape(job)
-        self.y = tape.plain(job.y)
+        self.y = rows.plain(job.y)
         self.parameters = Parameters(self.shape)
         self.monitor = Monitor(config)
         n = self.parameters.n
@@ -109,12 +109,12 @@ class _Run:
             packing=self.parameters.packing,
             places=self.parameters.places,
         )
-        lag = config.seq_len // config.batch_size if config.init_mode == "carry" else 0
+        self.lag = config.seq_len // config.batch_size if config.init_mode == "carry" else 0
         groups = -(-config.batch_size // LANES)
-        self.carried = np.zeros((lag, groups, self.shape.states, LANES), np.float32)
+        self.carried = np.zeros((self.lag * groups * self.shape.states, LANES), np.float32)
         self.tape = tape.allocate(self.shape, config.seq_len)
         self.packed = packed_with(self.parameters, self.optimiser.weights)
-        self.gradient = tape.empty(self.shape.gradients)
+        self.gradient = rows.empty(self.shape.gradients)
         prepare(self.shape, self.tape, config.seq_len)
 
     def train(self, control: Control) -> Trained:
@@ -140,7 +140,9 @@ class _Run:
         losses = np.empty(len(coming.starts))
         done = self.monitor.step
         rates = learning_rates(self.config, done, done + len(losses))
-        problem = Problem(tape.plain(coming.u), self.y, self.config.seq_len, self.config.burn_in, self.carried)
+        problem = Problem(
+            rows.plain(coming.u), self.y, self.config.seq_len, self.config.burn_in, self.lag, self.carried
+        )
         plan = (coming.starts, coming.batches, rates)
         train_steps(self.shape, problem, self.optimiser, self.tape, self.packed, self.gradient, plan, done, losses)
         return losses

@@ -13,6 +13,7 @@ from numba import njit
 
 from .cells import backward, forward
 from .products import accumulate, accumulate_readout, preactivate, propagate, read_back, read_out
+from .rows import copy_rows, fill_rows
 from .simd import LANES, load, splat, store, total
 
 BLOCK = 16
@@ -22,14 +23,15 @@ BLOCK = 16
 class Problem(NamedTuple):
     """The records, the windows' length and burn-in, and how the state is carried.
 
-    ``carried`` (lag, groups, states, 16) holds the final states of the last ``lag`` batches; no lag: every window
-    starts from zero.
+    ``carried`` holds the final states of the last ``lag`` batches, in rows (lag, groups of 16 windows, states);
+    without a lag every window starts from zero.
     """
 
     u: np.ndarray
     y: np.ndarray
     N: int
     m: int
+    lag: int
     carried: np.ndarray
 
 
@@ -40,7 +42,7 @@ def batch_gradient(shape: Any, problem: Any, packed: Any, tape: Any, starts: Any
     together = 1 if shape.lanes_are_units else LANES
     scale = 1.0 / (B * (problem.N - problem.m) * shape.n_y)
     squares = 0.0
-    gradient[:] = 0
+    fill_rows(gradient, 0, shape.gradients, 0)
     for first in range(0, B, together):
         windows = starts[first : first + together]
         gather(shape, problem, tape, windows)
@@ -85,7 +87,7 @@ def copy_inputs(shape: Any, u: Any, start: int, N: int, z: Any) -> None:
 
 @njit(error_model="numpy")
 def _copy_outputs(shape: Any, problem: Any, start: int, e: Any) -> None:
-    e[shape.outputs * problem.m :] = 0
+    fill_rows(e, shape.outputs * problem.m, shape.outputs * (problem.N - problem.m), 0)
     for t in range(problem.m, problem.N):
         for k in range(shape.n_y):
             e[shape.outputs * t + k // LANES, k % LANES] = -problem.y[start + t, k]
@@ -94,23 +96,28 @@ def _copy_outputs(shape: Any, problem: Any, start: int, e: Any) -> None:
 @njit(error_model="numpy")
 def _begin(shape: Any, problem: Any, tape: Any, group: int, batch: int) -> None:
     """The state before the first step: zero, or as the batch ``lag`` before left it."""
-    lag, units = len(problem.carried), shape.units
-    if batch < lag or lag == 0:
-        tape.z[:units] = 0
-        tape.c[: shape.memories] = 0
+    if problem.lag == 0 or batch < problem.lag:
+        fill_rows(tape.z, 0, shape.units, 0)
+        fill_rows(tape.c, 0, shape.memories, 0)
     else:
-        state = problem.carried[batch % lag, group]
-        tape.z[:units] = state[:units]
-        tape.c[: shape.memories] = state[units:]
+        slot = _slot(shape, problem, group, batch)
+        copy_rows(tape.z, 0, problem.carried, slot, shape.units)
+        copy_rows(tape.c, 0, problem.carried, slot + shape.units, shape.memories)
 
 
 @njit(error_model="numpy")
 def _hand_on(shape: Any, problem: Any, tape: Any, group: int, batch: int) -> None:
-    lag, units, N = len(problem.carried), shape.units, problem.N
-    if lag:
-        state = problem.carried[batch % lag, group]
-        state[:units] = tape.z[shape.z_rows * N : shape.z_rows * N + units]
-        state[units:] = tape.c[shape.memories * N : shape.memories * (N + 1)]
+    if problem.lag:
+        slot, N = _slot(shape, problem, group, batch), problem.N
+        copy_rows(problem.carried, slot, tape.z, shape.z_rows * N, shape.units)
+        copy_rows(problem.carried, slot + shape.units, tape.c, shape.memories * N, shape.memories)
+
+
+@njit(error_model="numpy")
+def _slot(shape: Any, problem: Any, group: int, batch: int) -> int:
+    """The first row of a group's carried state."""
+    groups = len(problem.carried) // (problem.lag * shape.states)
+    return (batch % problem.lag * groups + group) * shape.states
 
 
 @njit(error_model="numpy")
@@ -139,8 +146,8 @@ def _mask(shape: Any, tape: Any, windows: int) -> Any:
 
 @njit(error_model="numpy")
 def _backward(shape: Any, problem: Any, packed: Any, tape: Any, gradient: Any) -> None:
-    tape.dh[:] = 0
-    tape.dc[:] = 0
+    fill_rows(tape.dh, 0, shape.units, 0)
+    fill_rows(tape.dc, 0, shape.memories, 0)
     stop = problem.N
     while stop > 0:
         start = max(stop - BLOCK, 0)
@@ -159,8 +166,9 @@ def _backward(shape: Any, problem: Any, packed: Any, tape: Any, gradient: Any) -
 def prepare(shape: Any, tape: Any, N: int) -> None:
     """The constant ones in z, and the zeros in its spare lanes."""
     for t in range(N + 1):
+        row = shape.z_rows * t + shape.units
         if shape.lanes_are_units:
-            tape.z[shape.z_rows * t + shape.units : shape.z_rows * (t + 1)] = 0
-            tape.z[shape.z_rows * t + shape.units, 0] = 1
+            fill_rows(tape.z, row, shape.z_rows - shape.units, 0)
+            tape.z[row, 0] = 1
         else:
-            tape.z[shape.z_rows * t + shape.H] = 1
+            fill_rows(tape.z, row, 1, 1)

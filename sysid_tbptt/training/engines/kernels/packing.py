@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .rows import empty
 from .simd import LANES
-from .tape import empty
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 """Row blocks of torch's weights."""

@@ -10,9 +10,10 @@ from .cache import kernel
 from .cells import forward
 from .gradient import copy_inputs, prepare
 from .products import preactivate, read_out
+from .rows import copy_rows, fill_rows, plain
 from .shapes import SequenceShape
 from .simd import LANES, flush_denormals, restore_denormals
-from .tape import allocate, plain
+from .tape import allocate
 
 BLOCK = 256
 """Steps after which the tape is used again from its start."""
@@ -31,12 +32,12 @@ def simulate(shape: Any, packed: Any, tape: Any, u: Any, y_hat: Any) -> None:
     before = flush_denormals()
     units, memories = shape.units, shape.memories
     prepare(shape, tape, BLOCK)
-    tape.z[:units] = 0
-    tape.c[:memories] = 0
+    fill_rows(tape.z, 0, units, 0)
+    fill_rows(tape.c, 0, memories, 0)
     for start in range(0, len(u), BLOCK):
         steps = min(BLOCK, len(u) - start)
         copy_inputs(shape, u, start, steps, tape.z)
-        tape.e[: shape.outputs * steps] = 0
+        fill_rows(tape.e, 0, shape.outputs * steps, 0)
         for t in range(steps):
             preactivate(shape, packed, tape.z, t, tape.a)
             forward(shape, tape, t)
@@ -44,6 +45,6 @@ def simulate(shape: Any, packed: Any, tape: Any, u: Any, y_hat: Any) -> None:
         for t in range(steps):
             for k in range(shape.n_y):
                 y_hat[start + t, k] = tape.e[shape.outputs * t + k // LANES, k % LANES]
-        tape.z[:units] = tape.z[shape.z_rows * steps : shape.z_rows * steps + units]
-        tape.c[:memories] = tape.c[memories * steps : memories * (steps + 1)]
+        copy_rows(tape.z, 0, tape.z, shape.z_rows * steps, units)
+        copy_rows(tape.c, 0, tape.c, memories * steps, memories)
     restore_denormals(before)

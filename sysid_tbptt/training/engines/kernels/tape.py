@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .simd import LANES
+from .rows import empty
 
 
 class Tape(NamedTuple):
@@ -39,17 +39,5 @@ def rows(shape: Any, N: int) -> dict[str, int]:
     }
 
 
-def empty(n_rows: int) -> np.ndarray:
-    """Rows of 16 floats, uninitialised, on a boundary of 64 bytes: no vector straddles two cache lines."""
-    raw = np.empty(n_rows * LANES + LANES, np.float32)
-    skip = -raw.ctypes.data % 64 // raw.itemsize
-    return raw[skip : skip + n_rows * LANES].reshape(n_rows, LANES)
-
-
 def allocate(shape: Any, N: int) -> Tape:
     return Tape(**{name: empty(count) for name, count in rows(shape, N).items()})
-
-
-def plain(array: np.ndarray) -> np.ndarray:
-    """float32, contiguous and writeable, so that a kernel is compiled for one kind of array; copied if need be."""
-    return np.require(array, np.float32, ["C", "A", "W"])
