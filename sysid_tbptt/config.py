@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 ALGORITHM_VERSION = 1
 """Raised when the same config would give other numbers than before; part of every run_id."""
 
+ENGINES: tuple[str, ...] = ("auto", "cpu", "reference")
+"""What a user may ask to train with: ``auto``, the kernels in its order of preference, the reference."""
+
 InitMode = Literal["zero", "carry"]
 Schedule = Literal["constant", "step", "cosine"]
 
@@ -18,7 +21,7 @@ Schedule = Literal["constant", "step", "cosine"]
 class RunConfig(BaseModel):
     """One training run. Its canonical JSON, with the data revision, is the run's identity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     suite: str = Field(description="suite that the run belongs to")
     dataset: str = Field(description="data set by name")

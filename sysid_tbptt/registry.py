@@ -6,8 +6,9 @@ A package adds its own by the entry point groups ``sysid_tbptt.datasets`` (a `So
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -41,7 +42,7 @@ def load_dataset(name: str, split: str | None = None) -> Dataset:
     """The data set of that name under a named split; without one, the first split it has.
 
     A name that ends in ``.toml`` is the description of a user's own log, see `sysid_tbptt.data.files`; it is
-    read anew each time, the others once.
+    read anew when its files change, the others once.
 
     Raises:
         DataError: no such data set or split, or its files cannot be had.
@@ -52,10 +53,15 @@ def load_dataset(name: str, split: str | None = None) -> Dataset:
 
 
 def _own_log(path: str, split: str | None) -> Dataset:
-    data = files.from_description(path)
+    data = _read_log(path, files.stamp(path))
     if split not in (None, data.split):
         raise DataError(f"{path}: a user's own log has the split '{data.split}' only, not '{split}'")
     return data
+
+
+@lru_cache(maxsize=8)
+def _read_log(path: str, _stamp: tuple[int, ...]) -> Dataset:
+    return files.from_description(path)
 
 
 @cache
@@ -90,7 +96,13 @@ def build_model(
         return Recurrent(name, **sizes)
     if name in ANCHORS:
         return ANCHORS[name](**sizes)
-    module = _plug_in(name)(**sizes)
+    build = _plug_in(name)
+    try:
+        module = build(**sizes)
+    except TypeError as error:
+        raise ModelError(
+            f"model '{name}' does not take build(*, n_u, n_y, hidden_size, num_layers): {error}"
+        ) from error
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"model '{name}' built a {type(module).__name__}, expected a torch.nn.Module")
     return module
@@ -98,12 +110,12 @@ def build_model(
 
 def _plug_in(name: str) -> Callable[..., Any]:
     plugged = {entry.name: entry for entry in entry_points(group="sysid_tbptt.models")}
-    if ":" in name:
+    if re.fullmatch(r"[\w.]+:[\w.]+", name):
         plugged[name] = EntryPoint(name, name, "sysid_tbptt.models")
     if name not in plugged:
         known = ", ".join([*CELLS, *ANCHORS, *plugged])
         raise ModelError(f"unknown model '{name}'; choose one of {known}, or name one as module:callable")
     try:
         return plugged[name].load()
-    except (ImportError, AttributeError) as error:
-        raise ModelError(f"model '{name}' cannot be imported: {error}") from error
+    except Exception as error:  # whatever the plug-in's own code raises
+        raise ModelError(f"model '{name}' cannot be imported ({type(error).__name__}: {error})") from error

@@ -33,6 +33,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .config import RunConfig
 from .errors import ConfigError
 
+SELECTING = ("dataset", "split", "model", "hidden_size", "num_layers", "seq_len", "burn_in", "init_mode", "batch_size")
+"""Filters on these fields choose among a suite's runs; any other field replaces the suite's value."""
+
 FIELDS = tuple(name for name in RunConfig.model_fields if name != "suite")
 
 
@@ -126,6 +129,8 @@ def _group(fields: dict[str, Any], where: str) -> Group:
 
 def _values(name: str, value: Any, where: str) -> Iterator[Any]:
     if isinstance(value, list):
+        if not value:
+            raise ConfigError(f"{where}: key '{name}': an empty list leaves no run; give at least one value")
         for item in value:
             yield from _values(name, item, where)
     elif isinstance(value, dict):

@@ -6,6 +6,7 @@ Both have the same subfolders.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -21,6 +22,8 @@ from ..errors import DataError
 ENVIRONMENT = "SYSID_TBPTT_DATA"
 
 _STAGE = ".part"
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def data_dir() -> Path | None:
@@ -48,7 +51,12 @@ def user_cache() -> Path:
 def find(subfolder: str, patterns: Sequence[str]) -> Path | None:
     """The first of both places' ``subfolder`` in which every pattern matches a file; None where neither has all."""
     places = [place / subfolder for place in (data_dir(), user_cache()) if place is not None]
-    return next((place for place in places if all(any(place.glob(pattern)) for pattern in patterns)), None)
+    return next((place for place in places if not lacking(place, patterns)), None)
+
+
+def lacking(place: Path, patterns: Sequence[str]) -> list[str]:
+    """The patterns that match no file below ``place``."""
+    return [pattern for pattern in patterns if not any(place.glob(pattern))]
 
 
 def sha256_of(path: Path) -> str:
@@ -74,11 +82,11 @@ def check_sha256(path: Path, expected: str, *, origin: str) -> str:
 
 def remedy(path: Path) -> str:
     """What to do about a broken file: it depends on whose directory it lies in."""
-    if any(name.endswith(_STAGE) for name in path.parts):
+    if not path.is_relative_to(user_cache()):
+        return f"replace it, or take it out of {ENVIRONMENT} to have it downloaded"
+    if any(name.endswith(_STAGE) for name in path.relative_to(user_cache()).parts):
         return "the download was discarded: run again"
-    if path.is_relative_to(user_cache()):
-        return "delete it and run again to download it anew"
-    return f"replace it, or take it out of {ENVIRONMENT} to have it downloaded"
+    return "delete it and run again to download it anew"
 
 
 def place_by_hand(target: Path) -> str:
@@ -116,12 +124,17 @@ def staging(subfolder: str, folder: str) -> Iterator[Path]:
     with _cache_errors(root):
         stage.mkdir()
     try:
-        yield stage
         with _cache_errors(root):
+            yield stage
             shutil.rmtree(root / folder, ignore_errors=True)
             (stage / folder).replace(root / folder)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def is_unwritable(error: BaseException) -> bool:
+    """Whether it tells of a full disk, a quota or missing rights, and not of the network."""
+    return isinstance(error, OSError) and error.errno in _UNWRITABLE
 
 
 @contextmanager

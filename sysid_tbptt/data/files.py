@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 import tomllib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from ..errors import DataError
 from .cache import sha256_of
@@ -34,21 +36,24 @@ from .series import Dataset, Series, Units
 SPLIT = "file"
 SUFFIXES = (".csv", ".parquet")
 
-Fractions = tuple[float, float, float]
+Number = float | int
+Split = tuple[Number, Number, Number]
+"""Three fractions that add up to 1, or the three samples where train, val and test end."""
+
 Ends = tuple[int, int, int]
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
 
 
 class Description(BaseModel):
     """The TOML beside a log; its keys are the arguments of `from_file`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     file: str = Field(description="the log, .csv or .parquet, relative to this description")
     inputs: Names = Field(description="columns of u")
     outputs: Names = Field(description="columns of y")
     dt: float = Field(gt=0, allow_inf_nan=False, description="sampling time [s]")
-    split: Fractions | Ends = Field(description="fractions of train, val and test, or the samples where they end")
+    split: Split = Field(strict=False, description="fractions of train, val and test, or the samples where they end")
     units_u: Names | None = Field(default=None, description="one unit per input")
     units_y: Names | None = Field(default=None, description="one unit per output")
     n_init: int = Field(default=0, ge=0, description="leading samples of each part that are not scored")
@@ -63,20 +68,24 @@ def from_description(path: str | Path) -> Dataset:
     """
     path = Path(path)
     told = _validated(path)
-    units = Units(
-        u=told.units_u or ("-",) * len(told.inputs),
-        y=told.units_y or ("-",) * len(told.outputs),
-    )
     return from_file(
         path.parent / told.file,
         inputs=told.inputs,
         outputs=told.outputs,
         dt=told.dt,
         split=told.split,
-        units=units,
+        units_u=told.units_u,
+        units_y=told.units_y,
         n_init=told.n_init,
         name=told.name or path.stem,
     )
+
+
+def stamp(path: str | Path) -> tuple[int, ...]:
+    """When the description and its log were last changed [ns]; it differs where the data set may differ."""
+    path = Path(path)
+    files = (path, path.parent / _validated(path).file)
+    return tuple(file.stat().st_mtime_ns for file in files if file.exists())
 
 
 def _validated(path: Path) -> Description:
@@ -92,24 +101,34 @@ def _validated(path: Path) -> Description:
 
 
 def _complaints(error: ValidationError) -> str:
-    """Each complaint with its key and what to do."""
-    known = ", ".join(Description.model_fields)
-    said = []
-    for complaint in error.errors():
-        key = ".".join(str(step) for step in complaint["loc"])
-        remedy = f"remove it or choose among {known}" if complaint["type"] == "extra_forbidden" else "correct it"
-        said.append(f"key {key}: {complaint['msg']}; {remedy}")
-    return "; ".join(said)
+    """One complaint a key, the first of it."""
+    said: dict[str, str] = {}
+    for details in error.errors():
+        said.setdefault(str(details["loc"][0]), _complaint(details))
+    return "; ".join(said.values())
+
+
+def _complaint(details: ErrorDetails) -> str:
+    key = str(details["loc"][0])
+    if details["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; remove it, or choose among {', '.join(Description.model_fields)}"
+    if details["type"] == "missing" and len(details["loc"]) == 1:
+        return f"key {key!r} is missing ({Description.model_fields[key].description}); add it"
+    said = details["msg"][0].lower() + details["msg"][1:]
+    return (
+        f"key {key!r} ({Description.model_fields[key].description}): {said}, and not {details['input']!r}; correct it"
+    )
 
 
 def from_file(
     path: str | Path,
     *,
-    inputs: tuple[str, ...],
-    outputs: tuple[str, ...],
-    dt: float,
-    split: Fractions | Ends,
-    units: Units | None = None,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    dt: Number,
+    split: Split,
+    units_u: Sequence[str] | None = None,
+    units_y: Sequence[str] | None = None,
     n_init: int = 0,
     name: str | None = None,
 ) -> Dataset:
@@ -126,13 +145,12 @@ def from_file(
     path = Path(path)
     _check_columns(path, inputs, outputs)
     if not 0 < dt < math.inf:
-        raise DataError(f"{path}: dt={dt} must be a positive number of seconds")
-    table = _read(path, (*inputs, *outputs))
-    parts = _cut(path, table, split, n_init)
+        raise DataError(f"{path}: dt={dt} must be a positive number of seconds; correct it")
+    units = Units(u=_units(path, "units_u", units_u, inputs), y=_units(path, "units_y", units_y, outputs))
+    parts = _cut(path, _read(path, [*inputs, *outputs]), split, n_init)
     _check_not_constant(path, parts["train"])
-    units = units or Units(u=("-",) * len(inputs), y=("-",) * len(outputs))
     train, val, test = (
-        (Series(_values(rows, inputs), _values(rows, outputs), dt, units, n_init, part),)
+        (Series(_values(rows, inputs), _values(rows, outputs), float(dt), units, n_init, part),)
         for part, rows in parts.items()
     )
     return Dataset(
@@ -149,22 +167,32 @@ def from_file(
     )
 
 
-def _check_columns(path: Path, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
-    if not inputs or not outputs:
-        raise DataError(f"{path}: name at least one input and one output column")
-    twice = sorted({name for name in (*inputs, *outputs) if (*inputs, *outputs).count(name) > 1})
+def _check_columns(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    for key, names in (("inputs", inputs), ("outputs", outputs)):
+        if isinstance(names, str) or not names:
+            raise DataError(f"{path}: {key}={names!r} must be a list of at least one column; name the columns")
+    both = [*inputs, *outputs]
+    twice = sorted({name for name in both if both.count(name) > 1})
     if twice:
         raise DataError(f"{path}: column {twice[0]!r} is named twice among inputs and outputs; name it once")
 
 
-def _values(rows: pd.DataFrame, columns: tuple[str, ...]) -> Float64[np.ndarray, "T n"]:
+def _units(path: Path, key: str, units: Sequence[str] | None, columns: Sequence[str]) -> tuple[str, ...]:
+    if units is None:
+        return ("-",) * len(columns)
+    if len(units) != len(columns):
+        raise DataError(f"{path}: {key} has {len(units)} units for {len(columns)} columns; give one per column")
+    return tuple(units)
+
+
+def _values(rows: pd.DataFrame, columns: Sequence[str]) -> Float64[np.ndarray, "T n"]:
     return rows[list(columns)].to_numpy(dtype=np.float64)
 
 
 # Reading
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """The named columns as numbers."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; check the path")
@@ -172,8 +200,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise DataError(f"{path}: a log must be one of {', '.join(SUFFIXES)}; convert it")
     table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
     for column in columns:
-        if column not in table.columns:
-            raise DataError(f"{path}: no column {column!r}; there are: {', '.join(map(str, table.columns))}")
+        _check_there_once(path, table, column)
         _check_numbers(path, table[column])
     return table[list(columns)]
 
@@ -183,9 +210,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # cells that would be dropped
-            return pd.read_csv(path, index_col=False, low_memory=False)
+            return pd.read_csv(path, index_col=False, skipinitialspace=True, low_memory=False)
     except (ValueError, pd.errors.ParserWarning, OSError) as error:
-        said = str(error).strip().splitlines()[0]
+        said = " ".join(str(error).split())
         raise DataError(f"{path}: not a CSV file with equally long rows ({said}); mend the file") from error
 
 
@@ -196,8 +223,17 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(
             f"{path}: reading Parquet needs pyarrow; install it with: pip install 'sysid-tbptt[parquet]'"
         ) from error
-    except (ValueError, OSError) as error:  # pyarrow's own errors derive from these
+    except Exception as error:  # pyarrow raises of many kinds
         raise DataError(f"{path}: not a readable Parquet file ({error}); write it anew") from error
+
+
+def _check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
+    times = list(table.columns).count(column)
+    if times == 0:
+        there = ", ".join(map(str, table.columns))
+        raise DataError(f"{path}: no column {column!r}; there are: {there}; correct the name")
+    if times > 1:
+        raise DataError(f"{path}: {times} columns are named {column!r}; rename them")
 
 
 def _check_numbers(path: Path, column: pd.Series[Any]) -> None:
@@ -206,8 +242,8 @@ def _check_numbers(path: Path, column: pd.Series[Any]) -> None:
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size:
         raise DataError(
-            f"{path}: column {column.name!r}, row {bad[0] + 1} holds {column.iloc[bad[0]]!r}, no finite number "
-            f"({bad.size} such rows); mend the row, or cut the record before it"
+            f"{path}: column {column.name!r}, row {bad[0] + 1} holds {str(column.iloc[bad[0]])!r}, no finite number "
+            f"({bad.size} such rows); mend the row, or cut the file before it"
         )
     if len(column) and column.dtype.kind not in "biuf":
         raise DataError(f"{path}: column {column.name!r} holds {column.dtype}, not numbers; convert it")
@@ -216,7 +252,7 @@ def _check_numbers(path: Path, column: pd.Series[Any]) -> None:
 # Cutting
 
 
-def _cut(path: Path, table: pd.DataFrame, split: Fractions | Ends, n_init: int) -> dict[str, pd.DataFrame]:
+def _cut(path: Path, table: pd.DataFrame, split: Split, n_init: int) -> dict[str, pd.DataFrame]:
     """The three parts in time, each longer than ``n_init``."""
     ends = _ends(path, split, len(table))
     parts = {
@@ -232,26 +268,29 @@ def _cut(path: Path, table: pd.DataFrame, split: Fractions | Ends, n_init: int) 
     return parts
 
 
-def _ends(path: Path, split: Fractions | Ends, length: int) -> Ends:
+def _ends(path: Path, split: Split, length: int) -> Ends:
     if len(split) != 3:
-        raise DataError(f"{path}: split={split} must hold three numbers: for train, val and test")
+        raise DataError(f"{path}: split={split} must hold three numbers: for train, val and test; correct it")
     if all(isinstance(end, int) for end in split):
-        return _checked_ends(path, tuple(map(int, split)), length)
-    if min(split) <= 0 or abs(sum(split) - 1) > 1e-9:
-        raise DataError(f"{path}: the fractions split={split} must be positive and add up to 1")
+        return _checked_ends(path, split, length)
+    if not (min(split) > 0 and abs(sum(split) - 1) <= 1e-9):  # this way round: a NaN fails
+        raise DataError(f"{path}: the fractions split={split} must be positive and add up to 1; correct them")
     return round(split[0] * length), round((split[0] + split[1]) * length), length
 
 
-def _checked_ends(path: Path, ends: tuple[int, ...], length: int) -> Ends:
-    train, val, test = ends
+def _checked_ends(path: Path, split: Split, length: int) -> Ends:
+    train, val, test = map(int, split)
     if not 0 < train < val < test <= length:
-        raise DataError(f"{path}: the boundaries split={ends} must increase and lie within the record of {length} rows")
+        raise DataError(
+            f"{path}: the boundaries split={split} must increase and lie within the record of {length} rows; "
+            "correct them"
+        )
     return train, val, test
 
 
 def _check_not_constant(path: Path, train: pd.DataFrame) -> None:
     for column in train.columns:
-        if np.ptp(train[column].to_numpy(dtype=np.float64)) == 0:
+        if (train[column] == train[column].iloc[0]).all():
             raise DataError(
                 f"{path}: column {column!r} is constant over the training part, so that it cannot be standardised; "
                 "leave it out or change split"

@@ -21,7 +21,7 @@ from jaxtyping import Float64
 
 from ..errors import DataError
 from . import cuts, package
-from .cuts import Cut, Given, Records
+from .cuts import Cut, Given, Parts, Records
 from .identity import revision
 from .package import RawSet
 from .series import Dataset, Series, Units
@@ -73,7 +73,10 @@ def load(benchmark: Benchmark, split: str) -> Dataset:
         raise DataError(f"{benchmark.name} has no split {split!r}; choose one of {', '.join(benchmark.cuts)}")
     raw = package.obtain(benchmark.raw)
     cut = benchmark.cuts[split]
-    parts = cut.apply(benchmark.read(benchmark, raw.root))
+    with package.reading(raw.root / benchmark.raw.folder, benchmark.raw):
+        given = benchmark.read(benchmark, raw.root)
+    parts = cut.apply(given)
+    _check_not_empty(benchmark, parts)
     n_init = parts.test[0].n_init
     return Dataset(
         name=benchmark.name,
@@ -86,6 +89,15 @@ def load(benchmark: Benchmark, split: str) -> Dataset:
         revision=revision(parts.train, parts.val, parts.test),
         sha256=raw.sha256,
     )
+
+
+def _check_not_empty(benchmark: Benchmark, parts: Parts) -> None:
+    empty = [part for part in ("train", "val", "test") if not getattr(parts, part)]
+    if empty:
+        raise DataError(
+            f"{benchmark.name}: no record is left for {', '.join(empty)}; the files in {benchmark.raw.folder} are not "
+            f"all there, or of another version (source: {benchmark.raw.origin})"
+        )
 
 
 # Readers
@@ -170,7 +182,7 @@ def _read_process_noise(benchmark: Benchmark, root: Path) -> Given:
     train_val: list[Series] = []
     test: list[Series] = []
     for file in sorted(map(Path, files)):
-        with package.reading(benchmark.raw, root):
+        with package.reading(file, benchmark.raw):
             records = _process_noise_records(benchmark, file)
         (test if "Test" in file.name else train_val).extend(records)
     return Given(tuple(train_val), tuple(test))

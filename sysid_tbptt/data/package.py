@@ -113,22 +113,22 @@ def call_loader(raw_set: RawSet, root: Path, **options: Any) -> Any:
     Raises:
         DataError: a file cannot be read.
     """
-    with reading(raw_set, root), redirect_stdout(sys.stderr):
+    files = raw_set.raw_files(root)
+    with reading(files[0] if len(files) == 1 else root / raw_set.folder, raw_set), redirect_stdout(sys.stderr):
         return _loader(raw_set)(dir_placement=root, **options)
 
 
 @contextmanager
-def reading(raw_set: RawSet, root: Path) -> Iterator[None]:
-    """Turns whatever a reader makes of a damaged file into one `DataError`."""
+def reading(path: Path, raw_set: RawSet) -> Iterator[None]:
+    """Turns whatever a reader makes of a damaged file into one `DataError` that names ``path``."""
     try:
         yield
     except DataError:
         raise
     except Exception as error:  # scipy and the package raise of every kind
-        folder = root / raw_set.folder
         raise DataError(
-            f"{folder}: {', '.join(raw_set.files)} cannot be read ({type(error).__name__}: {error}): truncated or "
-            f"damaged; {cache.remedy(folder)} (source: {raw_set.origin})"
+            f"{path} cannot be read ({type(error).__name__}: {error}): truncated, damaged or of another version; "
+            f"{cache.remedy(path)} (source: {raw_set.origin})"
         ) from error
 
 
@@ -151,8 +151,11 @@ def _download(raw_set: RawSet) -> None:
 def _unpack(raw_set: RawSet, stage: Path) -> None:
     try:
         with redirect_stdout(sys.stderr):
-            _loader(raw_set)(dir_placement=stage, data_file_locations=True)
+            # force_download: or else the archive that a first address sent broken stands in for the second's
+            _loader(raw_set)(dir_placement=stage, data_file_locations=True, force_download=True)
     except Exception as error:  # urllib, requests, zipfile, rarfile and the package's own
+        if cache.is_unwritable(error):
+            raise  # told by `cache.staging`
         raise _download_error(raw_set, stage, error) from error
 
 
@@ -161,19 +164,28 @@ def _download_error(raw_set: RawSet, stage: Path, error: Exception) -> DataError
     if (stage / raw_set.folder / raw_set.archive).exists():
         tool = ", with the program unrar or bsdtar installed" if raw_set.archive.endswith(".rar") else ""
         return DataError(
-            f"{raw_set.archive} from {raw_set.origin} is truncated or no archive and was discarded ({reason}); "
-            f"run again{tool}"
+            f"{raw_set.archive} from {raw_set.origin} is truncated, no archive or another one, and was discarded "
+            f"({reason}); run again{tool}"
         )
     target = cache.user_cache() / SUBFOLDER / raw_set.folder
     return DataError(
-        f"{raw_set.archive} could not be downloaded from {raw_set.origin} ({reason}); connect and run again, or put "
-        f"the archive and its unpacked files into {target} by hand, or point {cache.ENVIRONMENT} to a directory that "
-        "has them"
+        f"{raw_set.archive} could not be downloaded from {raw_set.origin} ({reason}){_lacking(raw_set)}; connect and "
+        f"run again, or put the archive and its unpacked files into {target} by hand, or point {cache.ENVIRONMENT} to "
+        "a directory that has them"
     )
 
 
+def _lacking(raw_set: RawSet) -> str:
+    """Which files a given directory lacks, where it has some of the set."""
+    given = cache.data_dir()
+    if given is None or not (given / SUBFOLDER / raw_set.folder).is_dir():
+        return ""
+    root = given / SUBFOLDER
+    return f"; {root} lacks {', '.join(cache.lacking(root, raw_set.patterns))}"
+
+
 def _check_complete(raw_set: RawSet, stage: Path) -> None:
-    missing = [pattern for pattern in raw_set.patterns if not any(stage.glob(pattern))]
+    missing = cache.lacking(stage, raw_set.patterns)
     if missing:
         raise DataError(
             f"{raw_set.archive} from {raw_set.origin} does not hold {', '.join(missing)}: another version, or not the "

@@ -12,11 +12,8 @@ from ..config import RunConfig
 from ..data.series import Dataset
 from ..errors import ConfigError
 from ..registry import ALIASES, load_dataset
-from ..suite import Group, Suite, check_field, describe
+from ..suite import SELECTING, Group, Suite, check_field, describe
 from ..training.windows import layout
-
-SELECTING = ("dataset", "split", "model", "hidden_size", "num_layers", "seq_len", "burn_in", "init_mode", "batch_size")
-"""Filters on these fields choose among the suite's runs; any other field replaces the suite's value."""
 
 
 def expand(suite: str | Path | Suite, **filters: Any) -> list[RunConfig]:
@@ -32,14 +29,22 @@ def expand(suite: str | Path | Suite, **filters: Any) -> list[RunConfig]:
     """
     suite = suite if isinstance(suite, Suite) else Suite.load(suite)
     chosen = {name: _listed(value) for name, value in filters.items() if value is not None}
-    for name in chosen:
-        check_field(name, "filter")
+    _check_filters(chosen)
     if "dataset" in chosen:
         chosen["dataset"] = [ALIASES.get(name, name) for name in chosen["dataset"]]
     runs = dict.fromkeys(run for group in suite.groups for run in _group_runs(group, suite.name, chosen))
     if not runs:
         raise ConfigError(f"suite '{suite.name}': no run matches {_shown(chosen)}; {_offered(suite, chosen)}")
     return list(runs)
+
+
+def _check_filters(chosen: dict[str, list[Any]]) -> None:
+    for name, values in chosen.items():
+        check_field(name, "filter")
+        if not values:
+            raise ConfigError(f"filter: '{name}' is an empty list, which leaves no run; give at least one value")
+    if {"steps", "epochs"} <= chosen.keys():
+        raise ConfigError("filter: give the budget as either 'steps' or 'epochs', not both")
 
 
 def _group_runs(group: Group, suite: str, chosen: dict[str, list[Any]]) -> Iterator[RunConfig]:
@@ -55,6 +60,8 @@ def _replaced(group: Group, chosen: dict[str, list[Any]]) -> Group:
     kept = dict(group.values)
     if "steps" in replacing or "epochs" in replacing:
         kept = {name: values for name, values in kept.items() if name not in ("steps", "epochs")}
+    if "dataset" in kept:
+        kept["dataset"] = [ALIASES.get(name, name) for name in kept["dataset"]]
     return Group(group.where, kept | replacing)
 
 

@@ -38,6 +38,11 @@ def score_records(simulator: Simulator, records: Sequence[Series], scaler: Scale
     state; the other scores are per channel in physical units, after each record's first ``n_init`` samples.
     """
     y_hat = [simulator(scaler.scale_u(series.u)) for series in records]
+    with np.errstate(over="ignore", invalid="ignore"):  # a simulation that has run away is told by its scores
+        return _scores(y_hat, records, scaler)
+
+
+def _scores(y_hat: Sequence[np.ndarray], records: Sequence[Series], scaler: Scaler) -> Metrics:
     scored = [slice(series.n_init, None) for series in records]
     physical = score(
         y=np.concatenate([series.y[part] for series, part in zip(records, scored, strict=True)]),

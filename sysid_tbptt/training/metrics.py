@@ -17,12 +17,12 @@ def score(
     ``fit`` = 100 (1 - |y - y_hat| / |y - mean y|) in percent, ``r2`` the coefficient of determination.
 
     Raises:
-        ModelError: the shapes differ, or no sample is left to score.
+        ModelError: the shapes differ, or n_init is negative or leaves no sample to score.
     """
     if y.shape != y_hat.shape:
         raise ModelError(f"y_hat has shape {y_hat.shape}, expected that of y: {y.shape}")
-    if n_init >= len(y):
-        raise ModelError(f"n_init={n_init} leaves none of {len(y)} samples to score")
+    if not 0 <= n_init < len(y):
+        raise ModelError(f"n_init={n_init} must lie in [0, {len(y)}), so that a sample is left to score")
     y, error = y[n_init:].astype(np.float64), (y_hat - y)[n_init:].astype(np.float64)
     return _scores(y, error)
 

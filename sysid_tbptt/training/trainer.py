@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from .windows import BatchOrder, layout
 class Outcome:
     """What a run yields: the training's course, the metrics of every part, seconds, and the engine's name."""
 
+    status: Literal["ok", "diverged"]
+    reason: str | None
     trained: Trained
     metrics: Metrics
     train_s: float
@@ -91,11 +94,23 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     trained = engine.train(job, control)
     trained_at = time.perf_counter()
     metrics = evaluate(engine.simulator(job, trained.weights), data) if trained.status == "ok" else {}
+    reason = _divergence(trained, metrics)
     return Outcome(
+        status="diverged" if reason else "ok",
+        reason=reason,
         trained=trained,
         metrics=metrics,
         train_s=trained_at - began,
         evaluate_s=time.perf_counter() - trained_at,
         engine=engine.NAME,
-        n_parameters=sum(parameter.numel() for parameter in job.module.parameters()),
+        n_parameters=sum(array.size for array in trained.weights.values()),
     )
+
+
+def _divergence(trained: Trained, metrics: Metrics) -> str | None:
+    """Why the run counts as diverged; None if it does not."""
+    if trained.status == "diverged":
+        return f"the loss or a weight was not finite at step {trained.steps_done}"
+    parts = {"train": metrics["train"], "val": metrics["val"], **metrics["test"]}
+    infinite = [part for part, scores in parts.items() if not np.isfinite(scores["mse_scaled"])]
+    return f"the free-run simulation of {', '.join(infinite)} was not finite" if infinite else None

@@ -1,22 +1,28 @@
-"""Places for data: the real one, where there is one, and empty ones with no network."""
+"""Places for data: the real one, where there is one, and empty ones; a local server, and no network."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from sysid_tbptt.data import cache
+from sysid_tbptt.data import cache, package
+
+REAL = os.environ.get(cache.ENVIRONMENT)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The directory of real records; the test is skipped where SYSID_TBPTT_DATA is not set."""
-    if not os.environ.get(cache.ENVIRONMENT):
+    if not REAL:
         pytest.skip(f"{cache.ENVIRONMENT} is not set: no real records to read")
-    return Path(os.environ[cache.ENVIRONMENT])
+    return Path(REAL)
 
 
 @pytest.fixture
@@ -38,6 +44,20 @@ def given_data(tmp_path: Path, user_cache: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
+def real_copy(real_data: Path, given_data: Path) -> Callable[[str], Path]:
+    """Copies a set of the package's cache directory into the given directory, to be damaged there."""
+
+    def copy(folder: str) -> Path:
+        target = given_data / package.SUBFOLDER / folder
+        shutil.copytree(real_data / package.SUBFOLDER / folder, target)
+        for path in (target, *target.rglob("*")):  # the originals are read-only
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        return target
+
+    return copy
+
+
+@pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every connection fails as it does without a network."""
 
@@ -51,11 +71,54 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+class Server(ThreadingHTTPServer):
+    """A local server that sends ``bodies`` one after the other, the last one again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.bodies: list[bytes] = [b""]
+        self.promised: int | None = None
+        """The length that it announces, where that is not the length it sends."""
+        self.requests = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        bodies = self.server.bodies
+        body = bodies[min(self.server.requests, len(bodies) - 1)]
+        self.server.requests += 1
+        self.send_response(200)
+        self.send_header("Content-Length", str(self.server.promised or len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
 def tree(root: Path) -> dict[str, int]:
     """Size of every file below a directory, lock files left out."""
-    return {p.relative_to(root).as_posix(): p.stat().st_size for p in root.rglob("*") if p.is_file() and p.suffix != ".lock"}
+    files = (path for path in root.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return {path.relative_to(root).as_posix(): path.stat().st_size for path in files}
 
 
 @pytest.fixture(name="tree")
-def _tree():  # type: ignore[no-untyped-def]
+def _tree() -> Callable[[Path], dict[str, int]]:
     return tree

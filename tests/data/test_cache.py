@@ -1,6 +1,5 @@
+import errno
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -11,36 +10,18 @@ CONTENT = b"time,V\n0,1\n"
 SUM = hashlib.sha256(CONTENT).hexdigest()
 
 
-@pytest.fixture
-def server():
-    """A local server; ``server.body`` is what it sends, ``server.promised`` the length it announces."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", str(httpd.promised or len(httpd.body)))
-            self.end_headers()
-            self.wfile.write(httpd.body)
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        httpd.body, httpd.promised = CONTENT, None
-        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield httpd
-        httpd.shutdown()
-        thread.join()
+@pytest.fixture(autouse=True)
+def _content(server):
+    server.bodies = [CONTENT]
 
 
 def fetch(server):
-    return cache.fetch("rlc", "log.csv", url=f"http://127.0.0.1:{server.server_port}/log.csv", sha256=SUM)
+    return cache.fetch("rlc", "log.csv", url=f"{server.url}/log.csv", sha256=SUM)
 
 
 def test_download_lands_in_the_user_cache_and_is_found_again(server, user_cache):
     assert fetch(server) == user_cache / "rlc" / "log.csv"
-    server.body = b"something else"
+    server.bodies = [b"something else"]
     assert fetch(server).read_bytes() == CONTENT
 
 
@@ -53,7 +34,7 @@ def test_given_data_comes_first_and_is_never_written(server, user_cache, given_d
 
 
 def test_download_with_a_wrong_sum_is_discarded(server, user_cache, tree):
-    server.body = b"<html>quota exceeded</html>"
+    server.bodies = [b"<html>quota exceeded</html>"]
     with pytest.raises(DataError, match=r"log\.csv from http://.* is not the expected file .*run again"):
         fetch(server)
     assert tree(user_cache) == {}
@@ -116,4 +97,26 @@ def test_staging_clears_what_a_killed_process_left(user_cache, tree):
     (leftover / "half").write_text("x")
     with cache.staging("sets", "a") as stage:
         (stage / "a").mkdir()
+    assert tree(user_cache) == {}
+
+
+def test_full_disk_is_told_and_nothing_stays(user_cache, tree):
+    with cache.locked("sets", "a"):
+        said = r"cannot write the cache .*No space left.*set SYSID_TBPTT_DATA"
+        with pytest.raises(DataError, match=said), cache.staging("sets", "a") as stage:
+            (stage / "half").write_text("x")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        assert tree(user_cache) == {}
+
+
+def test_unwritable_cache_is_told_by_a_download(server, user_cache):
+    user_cache.write_text("a file where a directory should be")
+    with pytest.raises(DataError, match=r"cannot write .*log\.csv.*set SYSID_TBPTT_DATA"):
+        fetch(server)
+
+
+def test_missing_file_on_the_server_is_told(user_cache, server, tree, monkeypatch):
+    monkeypatch.setattr(server.RequestHandlerClass, "do_GET", lambda handler: handler.send_error(404))
+    with pytest.raises(DataError, match=r"log\.csv could not be downloaded from http://.*404.*SYSID_TBPTT_DATA"):
+        fetch(server)
     assert tree(user_cache) == {}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, cast, runtime_checkable
 
+from ...config import ENGINES
 from ...errors import EngineError
 from ..job import Arrays, Control, Job, Trained
 from ..simulator import Simulator
 
-KERNELS: tuple[str, ...] = ("cpu",)
+KERNELS = ENGINES[1:-1]
 """Engines with hand-written kernels, in the order of preference of ``auto``."""
-NAMES = ("auto", *KERNELS, "reference")
+
+CLOSED_FORM = "closed_form"
+"""Takes the models that need no gradient, whatever was asked for."""
 
 
+@runtime_checkable
 class Engine(Protocol):
     """What each engine module offers; all give the same numbers up to float rounding.
 
@@ -35,9 +39,9 @@ def load_engine(name: str) -> Engine:
     Raises:
         EngineError: there is no such engine.
     """
-    if name not in NAMES[1:]:
-        raise EngineError(f"unknown engine '{name}'; choose one of {', '.join(NAMES)}")
-    return _module(name)
+    if name not in (*ENGINES[1:], CLOSED_FORM):
+        raise EngineError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
+    return cast(Engine, import_module(f".{name}", __name__))
 
 
 def pick(name: str, job: Job) -> tuple[Engine, str | None]:
@@ -48,7 +52,7 @@ def pick(name: str, job: Job) -> tuple[Engine, str | None]:
     Raises:
         EngineError: an engine asked for by name declines the job.
     """
-    closed_form = _module("closed_form")
+    closed_form = load_engine(CLOSED_FORM)
     if not closed_form.declines(job):
         return closed_form, None
     if name != "auto":
@@ -63,7 +67,3 @@ def pick(name: str, job: Job) -> tuple[Engine, str | None]:
             return engine, None
         passed_over.append(f"{kernel}: {reason}")
     return load_engine("reference"), "; ".join(passed_over) or None
-
-
-def _module(name: str) -> Engine:
-    return cast(Engine, import_module(f".{name}", __name__))

@@ -11,7 +11,7 @@ from ..job import Arrays, Control, Job, Trained
 from ..simulator import Simulator, simulator_with
 
 NAME = "closed_form"
-PARALLEL = "processes"
+PARALLEL = "threads"
 
 
 def declines(job: Job) -> str | None:

@@ -1,0 +1,84 @@
+"""Records as a table: one row a run and test set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from ..config import RunConfig
+from ..runs.record import RunRecord
+
+SETTING = (
+    "num_layers",
+    "learning_rate",
+    "lr_schedule",
+    "lr_stages",
+    "lr_factor",
+    "clip_norm",
+    "weight_decay",
+    "input_noise",
+    "validate_every",
+    "patience",
+)
+"""Fields of a config that say how a model is trained, apart from windows, budget and seed."""
+
+COLUMNS = [
+    "run_id",
+    "status",
+    "regime",
+    *RunConfig.model_fields,
+    "setting",
+    "budget",
+    "revision",
+    "parameters",
+    "train_s",
+    "test_set",
+]
+SCORES = ["train_mse", "val_mse", "test_mse", "test_rmse", "unit"]
+
+
+def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """One row a run and test set: the fields of its config, and of each part the standardised MSE.
+
+    ``setting`` names the fields of `SETTING` that are not at their default, ``budget`` the steps or epochs,
+    ``revision`` the data's.
+    ``test_rmse`` and ``unit`` hold one entry an output channel. A run that did not end well has one row with no
+    test set and no scores.
+    """
+    return pd.DataFrame([row for record in records for row in _rows(record)], columns=[*COLUMNS, *SCORES])
+
+
+def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
+    run = record.config.model_dump() | {
+        "run_id": record.run_id,
+        "status": record.status,
+        "regime": record.regime,
+        "setting": _setting(record.config),
+        "budget": _budget(record.config),
+        "revision": str(record.provenance.get("data", {}).get("revision", ""))[:12],
+        "parameters": record.parameters,
+        "train_s": record.time.train_s,
+    }
+    if record.status != "ok":
+        yield run
+        return
+    for test_set, scores in record.metrics["test"].items():
+        yield run | {
+            "test_set": test_set,
+            "train_mse": record.metrics["train"]["mse_scaled"],
+            "val_mse": record.metrics["val"]["mse_scaled"],
+            "test_mse": scores["mse_scaled"],
+            "test_rmse": tuple(scores["rmse"]),
+            "unit": tuple(scores["unit"]),
+        }
+
+
+def _setting(config: RunConfig) -> str:
+    given = config.model_dump(include=set(SETTING), exclude_defaults=True)
+    return ", ".join(f"{name}={given[name]}" for name in SETTING if name in given)
+
+
+def _budget(config: RunConfig) -> str:
+    return f"{config.steps} steps" if config.epochs is None else f"{config.epochs} epochs"

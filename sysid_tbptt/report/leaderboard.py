@@ -1,0 +1,33 @@
+"""Test errors in physical units, best first within each test set of each protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from ..runs.store import Store
+from .frame import frame
+
+TEST = ["dataset", "split", "revision", "test_set", "channel", "unit"]
+ENTRY = ["regime", "model", "hidden_size", "seq_len", "burn_in", "batch_size", "setting", "budget", "parameters"]
+
+
+def leaderboard(results: str | Path) -> pd.DataFrame:
+    """One row a test set, output channel and setting: median, least and largest test RMSE over the seeds.
+
+    The RMSE is that of the free-run simulation after the benchmark's init window, in the unit of the column
+    ``unit``; ``seeds`` counts the runs behind a row. Rows of one test set are sorted by the median, and test sets
+    of different splits or data revisions are never mixed.
+
+    Raises:
+        StoreError: the results folder cannot be read.
+    """
+    runs = frame(Store(results).records())
+    scored = runs[runs["status"] == "ok"].copy()
+    scored["channel"] = [list(range(len(unit))) for unit in scored["unit"]]
+    scored = scored.explode(["test_rmse", "unit", "channel"])
+    scored["test_rmse"] = scored["test_rmse"].astype(float)
+    rmse = scored.groupby([*TEST, *ENTRY])["test_rmse"]
+    spread = {"rmse": rmse.median(), "rmse_min": rmse.min(), "rmse_max": rmse.max(), "seeds": rmse.count()}
+    return pd.DataFrame(spread).reset_index().sort_values([*TEST, "rmse"], ignore_index=True)

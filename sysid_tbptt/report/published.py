@@ -1,0 +1,32 @@
+"""Values from the literature, as cited facts; they are shown beside ours and never ranked with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+PAPER_CITATION = "Schiller, Heinrich, Lopez, Müller, ICLR 2026 (arXiv 2602.10911)"
+PAPER_EPOCHS = {"silverbox": 400, "wiener_hammerstein": 400, "rlc": 1500}
+PAPER_LEARNING_RATES = {"silverbox": 1e-4, "wiener_hammerstein": 1e-4, "rlc": 3e-4}
+
+_VALUES = [f"{value}_{part}" for part in ("train", "test") for value in ("m0", "mstar", "stateful", "bptt")]
+
+
+def is_papers(run: Mapping[str, Any]) -> bool:
+    """Whether a row of `frame` is of the paper's experiment, whatever its N, m, regime, budget and seed."""
+    papers = {"split": "paper", "model": "lstm", "hidden_size": 8, "batch_size": 100}
+    papers["setting"] = f"learning_rate={PAPER_LEARNING_RATES.get(run['dataset'])}"
+    return all(run[name] == value for name, value in papers.items())
+
+
+@cache
+def paper_tables() -> pd.DataFrame:
+    """The paper's system identification tables, indexed by (dataset, N): ``m_star``, and MSE in standardised units."""
+    with files(__package__).joinpath("literature/schiller2026.csv").open(encoding="utf-8") as file:
+        table = pd.read_csv(file, comment="#").set_index(["dataset", "N"])
+    table[_VALUES] = table[_VALUES].mul(table["mse_scale"], axis=0)
+    return table[["m_star", *_VALUES]]

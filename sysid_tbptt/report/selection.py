@@ -1,0 +1,37 @@
+"""The choice of m*, from training and validation errors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Rule:
+    """m* minimises (1 - w) MSE_train + w MSE_val with w = ``val_weight``; of equals the smallest.
+
+    ``caps`` holds the largest m* allowed, by data set and split.
+    """
+
+    name: str
+    val_weight: float
+    caps: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def choose(self, curve: pd.DataFrame, dataset: str, split: str) -> int:
+        """m* from rows of ``burn_in``, ``train_mse`` and ``val_mse``."""
+        cap = self.caps.get((dataset, split))
+        allowed = curve if cap is None else curve[curve["burn_in"] <= cap]
+        by_m = allowed.set_index("burn_in").sort_index()
+        cost = (1 - self.val_weight) * by_m["train_mse"] + self.val_weight * by_m["val_mse"]
+        return int(by_m.index[int(cost.argmin())])
+
+
+PAPER = Rule("paper", val_weight=0.3, caps={("silverbox", "paper"): 95})
+"""The rule of Schiller et al. 2026: it leans on the training error, and the silverbox cap is set by hand."""
+
+VAL = Rule("val", val_weight=1.0)
+"""The least validation error."""
+
+RULES = (PAPER, VAL)

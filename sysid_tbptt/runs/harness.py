@@ -1,0 +1,145 @@
+"""Trains a list of runs: skips what is done, uses all cores, saves each record as it ends, goes on after a stop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from ..config import RunConfig
+from .estimate import Estimator
+from .executors import Parallel, cores, execute
+from .plan import Group, Plan, Planned, make_plan
+from .progress import Reporter, duration
+from .provenance import command
+from .record import RunRecord
+from .store import Store
+from .worker import Task
+
+CHECKPOINT_SECONDS = 30.0
+"""Seconds of training between two checkpoints of a run."""
+
+
+def train(
+    runs: Iterable[RunConfig],
+    *,
+    engine: str = "auto",
+    results: str | Path | None = None,
+    workers: int | None = None,
+    keep_weights: bool = False,
+    console: Console | None = None,
+    after_group: Callable[[], None] | None = None,
+) -> list[RunRecord]:
+    """Trains and evaluates the runs, and returns their records in the order of the runs.
+
+    With a ``results`` folder, runs that have a record there are not done again, each record is written as its run
+    ends, and a run that is stopped or killed goes on from its last checkpoint, to the same numbers to the bit.
+    ``workers`` runs go at a time (default: one a core). ``keep_weights`` writes the trained weights there too.
+    ``after_group`` is called whenever all runs of a row of a table are there.
+
+    Raises:
+        ConfigError, DataError, ModelError: a run cannot be built.
+        EngineError: the engine does not exist or cannot take a run, or a worker process died.
+        StoreError: the results folder cannot be used.
+        KeyboardInterrupt: stopped by Ctrl-C, after all states were saved.
+    """
+    console = console or Console(stderr=True)
+    if results is None:
+        return _Call(None, console, engine, workers or cores(), False, after_group).train(runs)
+    store = Store(results)
+    with store.locked():
+        for damage in store.set_damages_aside():
+            console.print(f"set aside, and to be run again: {damage}", markup=False, highlight=False)
+        return _Call(store, console, engine, workers or cores(), keep_weights, after_group).train(runs)
+
+
+@dataclass
+class _Call:
+    """One call of `train`."""
+
+    store: Store | None
+    console: Console
+    engine: str
+    workers: int
+    keep_weights: bool
+    after_group: Callable[[], None] | None
+    records: dict[str, RunRecord] = field(default_factory=dict)
+    left: Counter[Group] = field(default_factory=Counter)
+
+    def train(self, runs: Iterable[RunConfig]) -> list[RunRecord]:
+        plan = make_plan(runs, engine=self.engine, store=self.store)
+        announce(plan, self.console)
+        if plan.todo:
+            self._perform(plan)
+        return [record for run in plan.runs if (record := self._record(run.run_id)) is not None]
+
+    def _perform(self, plan: Plan) -> None:
+        seconds = estimates(plan.todo, self.store)
+        self.console.print(f"estimate: {duration(sum(seconds.values()) / self.workers)} on {self.workers} workers")
+        self.left = Counter(run.group for run in plan.todo)
+        for parallel, queue in plan.by_executor().items():
+            self._execute(queue, parallel, [seconds[run.run_id] for run in queue])
+
+    def _execute(self, queue: Sequence[Planned], parallel: Parallel, seconds: Sequence[float]) -> None:
+        reporter = Reporter(self.console, seconds, [run.config.steps for run in queue], self.workers)
+        groups = {run.run_id: run.group for run in queue}
+
+        def on_record(record: RunRecord) -> None:
+            self._keep(record)
+            reporter.on_record(record)
+            self._count(groups[record.run_id])
+
+        with reporter.shown():
+            execute(
+                [self._task(run, slot) for slot, run in enumerate(queue)],
+                workers=min(self.workers, len(queue)),
+                parallel=parallel,
+                on_record=on_record,
+                on_steps=reporter.on_steps,
+            )
+
+    def _count(self, group: Group) -> None:
+        self.left[group] -= 1
+        if self.after_group and not self.left[group]:
+            self.after_group()
+
+    def _task(self, run: Planned, slot: int) -> Task:
+        store = self.store
+        return Task(
+            config=run.config,
+            run_id=run.run_id,
+            engine=run.engine,
+            slot=slot,
+            command=command(),
+            checkpoint=store.checkpoint(run.run_id) if store else None,
+            checkpoint_s=CHECKPOINT_SECONDS,
+            weights=store.weights(run.run_id) if store and self.keep_weights else None,
+        )
+
+    def _keep(self, record: RunRecord) -> None:
+        """The record first: a checkpoint is discarded only when its run is safe."""
+        self.records[record.run_id] = record
+        if self.store:
+            self.store.save(record)
+            if record.done:
+                self.store.checkpoint(record.run_id).unlink(missing_ok=True)
+
+    def _record(self, run_id: str) -> RunRecord | None:
+        return self.records.get(run_id) or (self.store.get(run_id) if self.store else None)
+
+
+def estimates(runs: Iterable[Planned], store: Store | None) -> dict[str, float]:
+    """Estimated seconds of each run on one worker."""
+    estimator = Estimator(store.records() if store else ())
+    return {run.run_id: estimator.seconds(run.config, run.engine) for run in runs}
+
+
+def announce(plan: Plan, console: Console) -> None:
+    """Says what there is to do, and why no faster engine does it."""
+    done = len(plan.runs) - len(plan.todo)
+    console.print(f"{len(plan.runs)} runs, {done} done already, {len(plan.todo)} to do")
+    for reason in plan.passed_over:
+        console.print(f"not on a faster engine: {reason}", markup=False)

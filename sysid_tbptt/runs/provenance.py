@@ -1,0 +1,87 @@
+"""Where a number comes from: code, versions, data, machine, command, time."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ..config import ALGORITHM_VERSION
+from ..data.series import Dataset
+
+PACKAGES = ("sysid-tbptt", "torch", "numpy", "numba", "nonlinear-benchmarks")
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def provenance(data: Dataset, command: str) -> dict[str, Any]:
+    """All that tells how a record came about, apart from its config."""
+    return {
+        "versions": versions(),
+        "algorithm": ALGORITHM_VERSION,
+        "git": git(),
+        "data": {
+            "protocol": data.protocol,
+            "revision": data.revision,
+            "sha256": dict(data.sha256),
+            "n_init": data.test[0].n_init,
+        },
+        "device": device(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "threads": 1,
+        "command": command,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def command() -> str:
+    """The command line, the program by its name alone."""
+    return shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@cache
+def device() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+@cache
+def git() -> dict[str, Any] | None:
+    """Commit of the checkout that the package runs from, and whether the package was changed since; None elsewhere."""
+    if _git("ls-files", "--error-unmatch", "config.py") is None:
+        return None
+    return {
+        "commit": (_git("rev-parse", "HEAD") or "").strip(),
+        "dirty": bool(_git("status", "--porcelain", "--", ".")),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=_PACKAGE, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout

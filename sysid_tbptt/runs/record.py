@@ -1,0 +1,119 @@
+"""The record of a run: one line of JSON. It is all that reports are made from, so nothing here needs torch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..config import RunConfig, canonical_json
+from ..errors import StoreError
+from ..suite import describe
+
+SCHEMA = 1
+"""Raised, with a migration, when the fields of a record change their meaning."""
+
+Status = Literal["ok", "diverged", "failed"]
+
+
+class Loss(BaseModel):
+    """The course of the training: ``curve`` holds the mean loss of each block of ``curve_every`` steps,
+    ``validation`` the standardised free-run MSE of each validation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    last100_mean: float | None = None
+    curve: Sequence[float | None] = []
+    curve_every: int = 1
+    validation: list[float | None] = []
+    best_step: int | None = None
+
+
+class Time(BaseModel):
+    """Seconds of wall clock, over all sittings of the run; steps and samples (steps x B x N) a second of training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train_s: float = 0.0
+    evaluate_s: float = 0.0
+    steps_per_s: float = 0.0
+    samples_per_s: float = 0.0
+
+
+class RunRecord(BaseModel):
+    """What one run was, what came out of it, and where it came from.
+
+    ``metrics`` has the keys ``train``, ``val`` and ``test``, the last by test set; see
+    `sysid_tbptt.training.evaluate.score_records` for the measures and their units. A null is a measure that is
+    not defined, such as the R2 of a constant signal. ``records`` is the number of training records, ``windows``
+    that of the subsequences they are cut into.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    version: int = Field(default=SCHEMA, alias="schema")
+    run_id: str
+    status: Status
+    reason: str | None = None
+    config: RunConfig
+    records: int = 0
+    windows: int = 0
+    parameters: int = 0
+    steps_done: int = 0
+    engine: str | None = None
+    metrics: dict[str, Any] = {}
+    loss: Loss = Loss()
+    time: Time = Time()
+    provenance: dict[str, Any] = {}
+
+    @property
+    def done(self) -> bool:
+        """Whether running it again would give the same; a failure would not."""
+        return self.status != "failed"
+
+    @property
+    def regime(self) -> Literal["stateless", "stateful", "bptt", "closed_form"]:
+        """How the run was trained, in the words of the reference experiment."""
+        if self.engine == "closed_form":
+            return "closed_form"
+        if self.config.init_mode == "carry":
+            return "stateful"
+        return "bptt" if 0 < self.windows == self.records else "stateless"
+
+    def to_line(self) -> str:
+        """One line of JSON, numbers at full precision, what is not finite as null."""
+        return canonical_json(finite(self.model_dump(by_alias=True)))
+
+    @classmethod
+    def from_line(cls, line: str) -> RunRecord:
+        """A record from its line.
+
+        Raises:
+            StoreError: the line is no record, or of a newer schema.
+        """
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise StoreError(f"not a line of JSON ({error})") from error
+        if not isinstance(fields, dict):
+            raise StoreError("not a JSON object")
+        if fields.get("schema") != SCHEMA:
+            raise StoreError(
+                f"schema {fields.get('schema')!r} where {SCHEMA} is known; read it with a newer version of sysid-tbptt"
+            )
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise StoreError(describe(error)) from error
+
+
+def finite(value: Any) -> Any:
+    """The value with null in place of every number that is not finite, as JSON wants it."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,147 @@
+"""One run from config to record, in whatever thread or process it is put."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors.numpy import save
+
+from ..config import RunConfig
+from ..data.series import Dataset
+from ..errors import SysidError
+from ..registry import load_dataset
+from ..training.engines import pick
+from ..training.job import Arrays, Control, Interrupted, Job
+from ..training.trainer import Outcome, make_job, run
+from .atomic import write_whole
+from .board import Board
+from .checkpoint import Checkpoint
+from .provenance import provenance
+from .record import Loss, RunRecord, Time
+
+_BUILDING = threading.Lock()
+"""Building a model seeds torch's one generator."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know. ``slot`` is the run's place on the board; files that are None are not kept.
+
+    Checkpoints are ``checkpoint_s`` seconds of training apart.
+    """
+
+    config: RunConfig
+    run_id: str
+    engine: str
+    slot: int
+    command: str
+    checkpoint: Path | None = None
+    checkpoint_s: float = 30.0
+    weights: Path | None = None
+
+
+def build(config: RunConfig) -> tuple[Dataset, Job]:
+    """The data and the job of a run; safe to call from several threads."""
+    data = load_dataset(config.dataset, config.split)
+    with _BUILDING:
+        return data, make_job(config, data)
+
+
+def perform(task: Task, board: Board) -> RunRecord | None:
+    """The run's record; None if it was asked to stop. An error becomes a record of a failure."""
+    try:
+        return _Sitting(task, board).perform()
+    except Interrupted:
+        return None
+    except Exception as error:
+        return RunRecord(
+            run_id=task.run_id,
+            status="failed",
+            reason=_reason(error),
+            config=task.config,
+            provenance={"command": task.command},
+        )
+
+
+@dataclass
+class _Sitting:
+    """One sitting of a run, which may go on from an earlier one."""
+
+    task: Task
+    board: Board
+    began: float = field(default_factory=time.perf_counter)
+    saved: float = field(default_factory=time.perf_counter)
+    earlier_s: float = 0.0
+
+    def perform(self) -> RunRecord:
+        data, job = build(self.task.config)
+        engine, _ = pick(self.task.engine, job)
+        control = Control(progress=lambda step: self.board.report(self.task.slot, step))
+        control.stopping = lambda: self.board.stopping
+        if self.task.checkpoint:
+            self._resume(control, Checkpoint(self.task.checkpoint, f"{self.task.run_id} {engine.NAME}"))
+        self.began = self.saved = time.perf_counter()
+        outcome = run(job, data, engine, control)
+        if self.task.weights and outcome.status == "ok":
+            write_whole(self.task.weights, save({k: v.copy(order="C") for k, v in outcome.trained.weights.items()}))
+        return self._record(outcome, data, job)
+
+    def _resume(self, control: Control, checkpoint: Checkpoint) -> None:
+        control.resume, self.earlier_s = checkpoint.load()
+        control.checkpoint_due = lambda: time.perf_counter() - self.saved > self.task.checkpoint_s
+        control.save = self._saver(checkpoint)
+
+    def _saver(self, checkpoint: Checkpoint) -> Callable[[Arrays], None]:
+        def save_state(state: Arrays) -> None:
+            checkpoint.save(state, self.earlier_s + time.perf_counter() - self.began)
+            self.saved = time.perf_counter()
+
+        return save_state
+
+    def _record(self, outcome: Outcome, data: Dataset, job: Job) -> RunRecord:
+        config, trained = self.task.config, outcome.trained
+        return RunRecord(
+            run_id=self.task.run_id,
+            status=outcome.status,
+            reason=outcome.reason,
+            config=config,
+            records=len(job.lengths),
+            windows=len(job.starts),
+            parameters=outcome.n_parameters,
+            steps_done=trained.steps_done,
+            engine=outcome.engine,
+            metrics=outcome.metrics,
+            loss=Loss(
+                last100_mean=trained.last100_mean,
+                curve=trained.curve,
+                curve_every=trained.curve_every,
+                validation=list(trained.validation),
+                best_step=trained.best_step,
+            ),
+            time=_time(self.earlier_s + outcome.train_s, outcome.evaluate_s, trained.steps_done, config),
+            provenance=provenance(data, self.task.command),
+        )
+
+
+def _time(train_s: float, evaluate_s: float, steps: int, config: RunConfig) -> Time:
+    steps_per_s = steps / train_s if train_s > 0 else 0.0
+    return Time(
+        train_s=train_s,
+        evaluate_s=evaluate_s,
+        steps_per_s=steps_per_s,
+        samples_per_s=steps_per_s * config.batch_size * config.seq_len,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, and for what is no error of ours, where."""
+    if isinstance(error, SysidError):
+        return str(error)
+    last: Any = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} (in {last.name}, {Path(last.filename).name} line {last.lineno})"

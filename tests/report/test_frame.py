@@ -1,0 +1,60 @@
+import math
+
+import pytest
+
+from sysid_tbptt.report.frame import COLUMNS, SCORES, frame
+from sysid_tbptt.runs.record import RunRecord, Time
+from tests.conftest import config_of
+
+METRICS = {
+    "train": {"mse_scaled": 0.1},
+    "val": {"mse_scaled": 0.2},
+    "test": {
+        "low": {"mse_scaled": 0.3, "rmse": [1.0, 2.0], "unit": ["V", "mm"]},
+        "high": {"mse_scaled": 0.4, "rmse": [3.0, None], "unit": ["V", "mm"]},
+    },
+}
+
+
+def record(status="ok", **config):
+    metrics = METRICS if status == "ok" else {}
+    return RunRecord(run_id="a", status=status, config=config_of(**config), metrics=metrics, time=Time(train_s=1.5))
+
+
+def test_one_row_a_run_and_test_set():
+    rows = frame([record(seed=0), record(seed=1)])
+    assert list(rows.columns) == [*COLUMNS, *SCORES]
+    assert list(rows[["seed", "test_set", "train_mse", "val_mse", "test_mse"]].itertuples(index=False, name=None)) == [
+        (seed, test_set, 0.1, 0.2, mse) for seed in (0, 1) for test_set, mse in (("low", 0.3), ("high", 0.4))
+    ]
+    assert rows["test_rmse"].tolist() == [(1.0, 2.0), (3.0, None)] * 2
+    assert rows["unit"].tolist() == [("V", "mm")] * 4
+    assert rows["train_s"].tolist() == [1.5] * 4
+
+
+@pytest.mark.parametrize("status", ["diverged", "failed"])
+def test_a_run_that_did_not_end_well_has_one_row_without_scores(status):
+    (row,) = frame([record(), record(status=status)]).query("status != 'ok'").to_dict("records")
+    assert row["status"] == status
+    assert all(isinstance(row[name], float) and math.isnan(row[name]) for name in ["test_set", *SCORES])
+
+
+@pytest.mark.parametrize(
+    ("config", "setting", "budget"),
+    [
+        ({}, "", "30 steps"),
+        ({"learning_rate": 1e-3}, "", "30 steps"),
+        ({"epochs": 4, "steps": 160}, "", "4 epochs"),
+        ({"learning_rate": 3e-4, "num_layers": 2}, "num_layers=2, learning_rate=0.0003", "30 steps"),
+        ({"clip_norm": 1.0, "validate_every": 5}, "clip_norm=1.0, validate_every=5", "30 steps"),
+        ({"seed": 3, "burn_in": 0, "seq_len": 20, "batch_size": 5, "hidden_size": 2}, "", "30 steps"),
+    ],
+)
+def test_setting_and_budget(config, setting, budget):
+    row = frame([record(**config)]).iloc[0]
+    assert (row["setting"], row["budget"]) == (setting, budget)
+
+
+def test_no_record_is_an_empty_table():
+    assert frame([]).empty
+    assert list(frame([]).columns) == [*COLUMNS, *SCORES]

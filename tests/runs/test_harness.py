@@ -1,0 +1,216 @@
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sysid_tbptt.config import canonical_json
+from sysid_tbptt.errors import EngineError, StoreError
+from sysid_tbptt.runs import worker
+from sysid_tbptt.runs.harness import train
+from sysid_tbptt.runs.store import Store
+from tests.conftest import config_of
+
+
+@pytest.fixture
+def runs(own_log):
+    """Configs on the log, by their burn-in."""
+
+    def make(*burn_ins, **changes):
+        return [config_of(dataset=str(own_log), split="file", burn_in=m, **changes) for m in burn_ins]
+
+    return make
+
+
+def quietly(configs, results=None, *, console=None, **options):
+    console = console or Console(file=io.StringIO())
+    return train(configs, results=results, console=console, **{"engine": "reference", "workers": 1, **options})
+
+
+def told(configs, results=None, **options):
+    """The records, and what a user was shown."""
+    text = io.StringIO()
+    records = quietly(configs, results, console=Console(file=text, width=500), **options)
+    return records, text.getvalue()
+
+
+def numbers(record):
+    """What must repeat itself to the bit, as text."""
+    fields = json.loads(record.to_line())
+    return canonical_json({key: fields[key] for key in ("run_id", "config", "metrics", "loss", "steps_done", "status")})
+
+
+def test_records_come_in_the_order_of_the_runs_and_are_on_disk(runs, tmp_path):
+    records = quietly(runs(3, 0, 11), tmp_path)
+    assert [record.config.burn_in for record in records] == [3, 0, 11]
+    assert {record.status for record in records} == {"ok"}
+    assert sorted(map(numbers, Store(tmp_path).records())) == sorted(map(numbers, records))
+
+
+def test_what_is_done_is_not_done_again(runs, tmp_path):
+    first = quietly(runs(0), tmp_path)
+    second, text = told(runs(0, 3), tmp_path)
+    assert "2 runs, 1 done already, 1 to do" in text
+    assert second[0] == first[0]
+
+
+def test_without_a_folder_nothing_is_written(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.rglob("*"))
+    assert quietly(runs(0))[0].status == "ok"
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_processes_give_the_same_records_as_one_thread(runs, tmp_path):
+    alone = quietly(runs(0, 3, 11), tmp_path / "alone")
+    together = quietly(runs(0, 3, 11), tmp_path / "together", workers=2)
+    assert list(map(numbers, alone)) == list(map(numbers, together))
+
+
+def test_anchors_go_the_same_way(runs):
+    record = quietly(runs(0, model="arx", hidden_size=2))[0]
+    assert (record.engine, record.regime, record.status) == ("closed_form", "closed_form", "ok")
+    assert record.metrics["test"]["test"]["mse_scaled"] < 0.5
+
+
+def test_provenance_tells_data_versions_and_code(runs):
+    source = quietly(runs(0))[0].provenance
+    assert source["data"]["sha256"].keys() == {"log.csv"}
+    assert {"python", "torch", "numpy", "nonlinear-benchmarks"} <= source["versions"].keys()
+    assert source["device"]
+    assert source["git"] is None or len(source["git"]["commit"]) == 40
+
+
+def test_an_error_in_a_run_is_a_record_and_does_not_hold_up_the_others(runs, tmp_path, monkeypatch):
+    def broken(job, data, engine, control):
+        if job.config.burn_in == 3:
+            raise ValueError("the model is ill")
+        return original(job, data, engine, control)
+
+    original = worker.run
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "run", broken)
+        records, text = told(runs(0, 3, 11), tmp_path)
+    assert [record.status for record in records] == ["ok", "failed", "ok"]
+    assert "ValueError: the model is ill (in broken, test_harness.py line" in records[1].reason
+    assert "the model is ill" in text
+    mended, text = told(runs(0, 3, 11), tmp_path)
+    assert "1 to do" in text
+    assert mended[1].status == "ok"
+
+
+def test_a_diverged_run_is_done(runs, tmp_path):
+    first = quietly(runs(0, learning_rate=1e30), tmp_path)
+    assert first[0].status == "diverged"
+    assert "1 done already" in told(runs(0, learning_rate=1e30), tmp_path)[1]
+
+
+def test_a_damaged_line_is_set_aside_and_its_run_done_again(runs, tmp_path):
+    first = quietly(runs(0, 3), tmp_path)
+    path = Store(tmp_path).path(first[0].config)
+    lines = path.read_text().splitlines()
+    path.write_text(lines[0] + "\n" + lines[1][:-20])
+    again, text = told(runs(0, 3), tmp_path)
+    assert f"set aside, and to be run again: {path}, line 2" in text
+    assert list(map(numbers, again)) == list(map(numbers, first))
+
+
+def test_weights_are_kept_when_asked_for(runs, tmp_path):
+    record = quietly(runs(0), tmp_path, keep_weights=True)[0]
+    assert Store(tmp_path).weights(record.run_id).is_file()
+
+
+def test_tables_can_be_refreshed_after_each_group(runs, tmp_path):
+    seen = []
+    quietly(
+        [*runs(0, 3), *runs(0, 3, seq_len=20)],
+        tmp_path,
+        after_group=lambda: seen.append(len(Store(tmp_path).records())),
+    )
+    assert seen == [2, 4]
+
+
+def test_two_calls_cannot_write_to_one_folder(runs, tmp_path):
+    with Store(tmp_path).locked(), pytest.raises(StoreError, match="another run is writing here"):
+        quietly(runs(0), tmp_path)
+
+
+def test_an_engine_asked_for_by_name_that_declines_stops_before_anything_runs(runs, tmp_path):
+    with pytest.raises(EngineError, match="unknown engine"):
+        quietly(runs(0), tmp_path, engine="warp")
+    assert Store(tmp_path).records() == []
+
+
+def test_a_dead_worker_is_told_and_costs_no_record(runs, tmp_path, monkeypatch):
+    configs = runs(0, 3)
+    configs[1] = configs[1].model_copy(update={"model": "tests.runs.models:suicidal"})
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.setenv("TEST_DRIVER", str(os.getpid()))
+    with pytest.raises(EngineError, match="a worker process died"):
+        quietly(configs, tmp_path, workers=2)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {cwd!r})
+from tests.conftest import config_of
+from sysid_tbptt.runs import harness
+from sysid_tbptt.training.engines import reference
+harness.CHECKPOINT_SECONDS = 0.0
+reference._TURN_SECONDS = 0.0
+configs = [config_of(dataset={log!r}, split="file", burn_in=m, steps=1500, validate_every=50) for m in (0, 3)]
+harness.train(configs, results={results!r}, engine="reference", workers={workers})
+"""
+
+
+def script(own_log, results, workers=1):
+    code = SCRIPT.format(cwd=str(Path.cwd()), log=str(own_log), results=str(results), workers=workers)
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def kill_all(process, with_signal=signal.SIGKILL):
+    os.killpg(process.pid, with_signal)
+    process.wait()
+
+
+def written_since(results, began):
+    return any(path.stat().st_mtime > began for path in results.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize(("workers", "kills_wanted"), [(1, 5), (2, 3)], ids=["inline", "processes"])
+def test_killed_again_and_again_it_ends_with_the_same_records(workers, kills_wanted, runs, own_log, tmp_path):
+    """Checkpoints are written without pause, so that kills fall into training and into writes alike."""
+    results, rng, kills = tmp_path / "results", random.Random(workers), 0
+    results.mkdir()
+    while kills < kills_wanted:
+        process, began = script(own_log, results, workers), time.time()
+        while process.poll() is None and not written_since(results, began):
+            time.sleep(0.01)
+        time.sleep(0.3 * rng.random())
+        if process.poll() is not None:
+            break
+        kill_all(process)
+        kills += 1
+    assert kills >= 2
+    assert script(own_log, results, workers).wait() == 0
+    uninterrupted = quietly(runs(0, 3, steps=1500, validate_every=50))
+    survivors = Store(results)
+    assert survivors.damages == []
+    assert sorted(map(numbers, survivors.records())) == sorted(map(numbers, uninterrupted))
+    assert list((results / "checkpoints").glob("*.safetensors")) == []
+
+
+def test_interrupt_saves_the_state_and_ends(own_log, tmp_path):
+    process, began = script(own_log, tmp_path), time.time()
+    while not written_since(tmp_path, began):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) != 0
+    assert len(list((tmp_path / "checkpoints").glob("*.safetensors"))) == 1

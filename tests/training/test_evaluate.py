@@ -1,0 +1,48 @@
+import numpy as np
+import torch
+
+from sysid_tbptt.models.rnn import Recurrent
+from sysid_tbptt.training.evaluate import evaluate, score_records, simulate
+from sysid_tbptt.training.simulator import module_simulator, simulator_with
+
+
+def model():
+    torch.manual_seed(0)
+    return Recurrent("lstm", n_u=1, n_y=2, hidden_size=3)
+
+
+def test_simulation_is_one_pass_over_the_whole_record_in_physical_units(make_data):
+    data, module = make_data(n_y=2), model()
+    series = data.test[0]
+    scaled = (series.u - data.scaler.u_mean) / data.scaler.u_std
+    outputs = module(torch.from_numpy(scaled.astype(np.float32))[None])[0].detach().numpy()
+    expected = outputs * data.scaler.y_std + data.scaler.y_mean
+    assert np.allclose(simulate(module, series, scaler=data.scaler), expected)
+
+
+def test_scaled_mse_covers_all_steps_and_rmse_those_after_n_init(make_data):
+    data, module = make_data(n_y=2), model()
+    series = data.test[0]
+    scores = evaluate(module_simulator(module), data)["test"]["test"]
+    error = simulate(module, series, scaler=data.scaler) - series.y
+    assert np.isclose(scores["mse_scaled"], np.mean((error / data.scaler.y_std) ** 2), rtol=1e-5)
+    assert np.allclose(scores["rmse"], np.sqrt(np.mean(error[series.n_init :] ** 2, axis=0)))
+    assert scores["unit"] == ["m", "m"]
+    assert scores["n_scored"] == len(series) - series.n_init
+
+
+def test_records_of_a_part_are_simulated_apart_and_scored_together(make_data):
+    data, module = make_data((80, 50), n_y=2), model()
+    scores = score_records(module_simulator(module), data.train, data.scaler)
+    errors = [(simulate(module, s, scaler=data.scaler) - s.y)[s.n_init :] for s in data.train]
+    assert np.allclose(scores["rmse"], np.sqrt(np.mean(np.concatenate(errors) ** 2, axis=0)))
+
+
+def test_simulator_leaves_the_modules_mode_and_weights_alone():
+    module = model().train()
+    weights = {name: np.zeros(tensor.shape, np.float32) for name, tensor in module.state_dict().items()}
+    zero = simulator_with(module, weights)(np.ones((5, 1), np.float32))
+    assert (zero == 0).all()
+    assert module.training
+    assert (module_simulator(module)(np.ones((5, 1), np.float32)) != 0).any()
+    assert module.training

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+
+from sysid_tbptt import registry
+from sysid_tbptt.errors import ModelError
+from sysid_tbptt.training import trainer
+from sysid_tbptt.training.engines import load_engine
+from sysid_tbptt.training.job import Control
+
+REFERENCE = load_engine("reference")
+
+
+def outcome(run, data):
+    return trainer.run(run, data, REFERENCE, Control())
+
+
+def test_all_runs_of_one_seed_and_window_share_weights_and_batches(job):
+    first, second, other = job(burn_in=0), job(burn_in=11), job(burn_in=0, seed=1)
+    assert all(np.array_equal(first.weights()[name], array) for name, array in second.weights().items())
+    assert np.array_equal(next(first.order.epochs()), next(second.order.epochs()))
+    assert not np.array_equal(next(first.order.epochs()), next(other.order.epochs()))
+
+
+def test_job_holds_the_standardised_training_records_end_to_end(job, make_data):
+    data = make_data((50, 30))
+    run = job(data=data)
+    assert run.lengths == (50, 30)
+    assert np.array_equal(run.y[50:], data.scaler.scale_y(data.train[1].y))
+    assert np.allclose(run.u.mean(axis=0, dtype=np.float64), 0, atol=1e-6)
+
+
+def test_building_a_job_leaves_the_callers_random_numbers_alone(job):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    job()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_outcome_scores_every_part(job, make_data):
+    data = make_data()
+    result = outcome(job(data=data, steps=200, learning_rate=1e-2, model="gru"), data)
+    assert (result.status, result.reason) == ("ok", None)
+    assert result.metrics["train"]["mse_scaled"] < 0.6
+    assert set(result.metrics["test"]) == {"test"}
+    assert result.n_parameters == sum(p.numel() for p in torch.nn.GRU(1, 4).parameters()) + 5
+
+
+@pytest.mark.parametrize("part", ["loss", "simulation"])
+def test_what_is_not_finite_counts_as_diverged(part, job, make_data, monkeypatch):
+    data = make_data()
+    if part == "simulation":
+        monkeypatch.setattr(REFERENCE, "simulator", lambda job, weights: lambda u: np.full((len(u), 1), np.inf, "f4"))
+    result = outcome(job(data=data, learning_rate=1e30 if part == "loss" else 1e-3), data)
+    assert result.status == "diverged"
+    assert part in result.reason
+
+
+def model_of(forward):
+    class Model(torch.nn.Module):
+        def __init__(self, **_):
+            super().__init__()
+            self.gain = torch.nn.Parameter(torch.ones(1))
+
+    Model.forward = forward
+    return Model
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [
+        (lambda self, u: torch.cat([u, u], dim=2), r"gives shape \(2, 2, 2\) .*expected \(2, 2, 1\)"),
+        (lambda self, u: u[:, :1], r"gives shape \(2, 1, 1\)"),
+        (lambda self, u: (u, None), r"does not take inputs|gives shape"),
+        (lambda self, u: u @ torch.ones(5, 1), r"does not take inputs \(B, N, 1\)"),
+    ],
+    ids=["too many outputs", "too short", "a tuple", "other inputs"],
+)
+def test_a_model_of_the_wrong_shape_is_told_before_training(forward, said, job, monkeypatch):
+    monkeypatch.setattr(trainer, "build_model", lambda *_, **sizes: model_of(forward)(**sizes))
+    with pytest.raises(ModelError, match=said):
+        job(model="mine")
+
+
+def test_unknown_model_is_told(job):
+    with pytest.raises(ModelError, match="unknown model 'lsmt'; choose one of rnn, gru, lstm, mean, fir, arx"):
+        job(model="lsmt")
+
+
+def test_registry_refuses_what_is_no_module(monkeypatch):
+    monkeypatch.setattr(registry, "_plug_in", lambda name: lambda **_: 3)
+    with pytest.raises(ModelError, match="built a int"):
+        registry.build_model("mine", n_u=1, n_y=1)
