@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 ALGORITHM_VERSION = 1
 """Raised when the same config would give other numbers than before; part of every run_id."""
 
-ENGINES: tuple[str, ...] = ("auto", "reference")
+ENGINES: tuple[str, ...] = ("auto", "cpu", "reference")
 """What a user may ask to train with: ``auto``, the kernels in its order of preference, the reference."""
 
 InitMode = Literal["zero", "carry"]

@@ -1,0 +1,25 @@
+"""The Elman cell (tanh), forward and backward, for whatever the lanes are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .activations import tanh
+from .simd import load, store
+
+
+def forward(shape: Any, tape: Any, t: int) -> None:
+    """From the pre-activations of step t to h."""
+    units, width = shape.units, shape.z_rows
+    z, a = tape.z, tape.a
+    for j in range(units):
+        store(z, width * (t + 1) + j, tanh(load(a, units * t + j)))
+
+
+def backward(shape: Any, tape: Any, t: int) -> None:
+    """From the gradient of h after step t to that of the pre-activations, in their place."""
+    units, width = shape.units, shape.z_rows
+    z, a, dh = tape.z, tape.a, tape.dh
+    for j in range(units):
+        h, d = load(z, width * (t + 1) + j), load(dh, j)
+        store(a, units * t + j, d * (1 - h * h))
