@@ -20,6 +20,7 @@ from tabulate import tabulate
 
 from .config import ENGINES, RunConfig
 from .errors import ConfigError, SysidError
+from .runs.provenance import command
 from .suite import SELECTING
 
 OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt:
-        errors.print("stopped; what was under way is saved. The same command goes on from there.")
+        errors.print(f"stopped, and saved. To go on, type: {command()}", markup=False, highlight=False, soft_wrap=True)
         return STOPPED
 
 
