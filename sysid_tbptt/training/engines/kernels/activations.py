@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
+from .decorators import inlined
 from .simd import clamp_to, polynomial
 
 BOUND = 9.0
@@ -28,7 +27,7 @@ _tanh_p, _tanh_q = polynomial(_P), polynomial(_Q)
 _logistic_p, _logistic_q = polynomial(tuple(c / 4 for c in _of_half(_P))), polynomial(_of_half(_Q))
 
 
-@njit(forceinline=True)
+@inlined
 def tanh_parts(x: Any) -> Any:
     """Numerator and denominator of tanh x."""
     x = _clamp(x)
@@ -36,7 +35,7 @@ def tanh_parts(x: Any) -> Any:
     return x * _tanh_p(square), _tanh_q(square)
 
 
-@njit(forceinline=True)
+@inlined
 def logistic_parts(x: Any) -> Any:
     """Numerator and denominator of the logistic function less 1/2."""
     x = _clamp_twice(x)
@@ -44,13 +43,13 @@ def logistic_parts(x: Any) -> Any:
     return x * _logistic_p(square), _logistic_q(square)
 
 
-@njit(forceinline=True)
+@inlined
 def tanh(x: Any) -> Any:
     p, q = tanh_parts(x)
     return p / q
 
 
-@njit(forceinline=True)
+@inlined
 def tanh_and_logistics(x: Any, a: Any, b: Any, c: Any) -> Any:
     """tanh x, and the logistic function of three more, with one division."""
     p0, q0 = tanh_parts(x)
@@ -68,7 +67,7 @@ def tanh_and_logistics(x: Any, a: Any, b: Any, c: Any) -> Any:
     )
 
 
-@njit(forceinline=True)
+@inlined
 def logistics(a: Any, b: Any) -> Any:
     """The logistic function of two, with one division."""
     p0, q0 = logistic_parts(a)

@@ -6,8 +6,8 @@ from math import inf, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from .decorators import compiled
 from .simd import LANES, load, total
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -30,7 +30,7 @@ class Optimiser(NamedTuple):
     places: np.ndarray
 
 
-@njit(error_model="numpy")
+@compiled
 def pack(optimiser: Any, packed: Any) -> None:
     """The matrices that the kernels read."""
     weights, packing = optimiser.weights, optimiser.packing
@@ -38,7 +38,7 @@ def pack(optimiser: Any, packed: Any) -> None:
         packed[i] = weights[packing[0, i]] + weights[packing[1, i]]
 
 
-@njit(error_model="numpy")
+@compiled
 def unpack(shape: Any, optimiser: Any, packed: Any) -> None:
     """Gives each parameter its gradient: in a batch the sum over a row of lanes, in a sequence one lane."""
     for i in range(len(optimiser.gradient)):
@@ -49,7 +49,7 @@ def unpack(shape: Any, optimiser: Any, packed: Any) -> None:
             optimiser.gradient[i] = total(load(packed, place))
 
 
-@njit(error_model="numpy")
+@compiled
 def clip(optimiser: Any) -> None:
     """Scales the gradient to a global norm of at most ``clip_norm``."""
     if optimiser.clip_norm == inf:
@@ -62,7 +62,7 @@ def clip(optimiser: Any) -> None:
         optimiser.gradient[i] *= factor
 
 
-@njit(error_model="numpy")
+@compiled
 def update(optimiser: Any, rate: float, step: int) -> None:
     """One step, counted from 1."""
     weights, exp_avg, exp_avg_sq = optimiser.weights, optimiser.exp_avg, optimiser.exp_avg_sq

@@ -14,10 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numba
 import numba.core.config
 import platformdirs
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+
+from .decorators import compiled
 
 
 class KernelCacheWarning(UserWarning):
@@ -26,9 +27,9 @@ class KernelCacheWarning(UserWarning):
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Decorates what Python calls: compiled without the GIL, kept on disk."""
-    dispatcher: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher = compiled(function)
     try:
-        dispatcher._cache = KernelCache(function)
+        dispatcher._cache = KernelCache(dispatcher.py_func)
     except (OSError, RuntimeError) as error:
         _warn(error)
     return dispatcher

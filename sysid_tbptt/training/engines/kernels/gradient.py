@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from .cells import backward, forward
+from .decorators import compiled
 from .products import accumulate, accumulate_readout, preactivate, propagate, read_back, read_out
 from .rows import copy_rows, fill_rows
 from .simd import LANES, load, splat, store, total
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     carried: np.ndarray
 
 
-@njit(error_model="numpy")
+@compiled
 def batch_gradient(shape: Any, problem: Any, packed: Any, tape: Any, starts: Any, batch: int, gradient: Any) -> float:
     """Fills the packed gradient and returns the mean squared error of the windows that begin at ``starts``."""
     B = len(starts)
@@ -53,7 +53,7 @@ def batch_gradient(shape: Any, problem: Any, packed: Any, tape: Any, starts: Any
     return squares * scale
 
 
-@njit(error_model="numpy")
+@compiled
 def gather(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
     """Inputs into z, outputs with a minus sign into the errors."""
     if shape.lanes_are_units:
@@ -63,7 +63,7 @@ def gather(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
         _gather_windows(shape, problem, tape, windows)
 
 
-@njit(error_model="numpy")
+@compiled
 def _gather_windows(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
     u, y, m, z, e = problem.u, problem.y, problem.m, tape.z, tape.e
     last = len(windows) - 1
@@ -77,7 +77,7 @@ def _gather_windows(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
                     e[shape.n_y * t + k, lane] = -y[sample, k]
 
 
-@njit(error_model="numpy")
+@compiled
 def copy_inputs(shape: Any, u: Any, start: int, N: int, z: Any) -> None:
     """Inputs of one window."""
     for t in range(N):
@@ -85,7 +85,7 @@ def copy_inputs(shape: Any, u: Any, start: int, N: int, z: Any) -> None:
             z[shape.z_rows * t + shape.units + (k + 1) // LANES, (k + 1) % LANES] = u[start + t, k]
 
 
-@njit(error_model="numpy")
+@compiled
 def _copy_outputs(shape: Any, problem: Any, start: int, e: Any) -> None:
     fill_rows(e, shape.outputs * problem.m, shape.outputs * (problem.N - problem.m), 0)
     for t in range(problem.m, problem.N):
@@ -93,7 +93,7 @@ def _copy_outputs(shape: Any, problem: Any, start: int, e: Any) -> None:
             e[shape.outputs * t + k // LANES, k % LANES] = -problem.y[start + t, k]
 
 
-@njit(error_model="numpy")
+@compiled
 def _begin(shape: Any, problem: Any, tape: Any, group: int, batch: int) -> None:
     """The state before the first step: zero, or as the batch ``lag`` before left it."""
     if problem.lag == 0 or batch < problem.lag:
@@ -105,7 +105,7 @@ def _begin(shape: Any, problem: Any, tape: Any, group: int, batch: int) -> None:
         copy_rows(tape.c, 0, problem.carried, slot + shape.units, shape.memories)
 
 
-@njit(error_model="numpy")
+@compiled
 def _hand_on(shape: Any, problem: Any, tape: Any, group: int, batch: int) -> None:
     if problem.lag:
         slot, N = _slot(shape, problem, group, batch), problem.N
@@ -113,14 +113,14 @@ def _hand_on(shape: Any, problem: Any, tape: Any, group: int, batch: int) -> Non
         copy_rows(problem.carried, slot + shape.units, tape.c, shape.memories * N, shape.memories)
 
 
-@njit(error_model="numpy")
+@compiled
 def _slot(shape: Any, problem: Any, group: int, batch: int) -> int:
     """The first row of a group's carried state."""
     groups = len(problem.carried) // (problem.lag * shape.states)
     return (batch % problem.lag * groups + group) * shape.states
 
 
-@njit(error_model="numpy")
+@compiled
 def _forward(shape: Any, problem: Any, packed: Any, tape: Any, windows: int, scale: float) -> float:
     """The sum of squared errors; the tape then holds all that `_backward` needs."""
     squares, mask = splat(np.float32(0)), _mask(shape, tape, windows)
@@ -136,7 +136,7 @@ def _forward(shape: Any, problem: Any, packed: Any, tape: Any, windows: int, sca
     return np.float64(total(squares))
 
 
-@njit(error_model="numpy")
+@compiled
 def _mask(shape: Any, tape: Any, windows: int) -> Any:
     """One in the lanes that count, zero in the spare ones; ``dh`` is free to hold it for a moment."""
     for lane in range(LANES):
@@ -144,7 +144,7 @@ def _mask(shape: Any, tape: Any, windows: int) -> Any:
     return load(tape.dh, 0)
 
 
-@njit(error_model="numpy")
+@compiled
 def _backward(shape: Any, problem: Any, packed: Any, tape: Any, gradient: Any) -> None:
     fill_rows(tape.dh, 0, shape.units, 0)
     fill_rows(tape.dc, 0, shape.memories, 0)
@@ -162,7 +162,7 @@ def _backward(shape: Any, problem: Any, packed: Any, tape: Any, gradient: Any) -
         stop = start
 
 
-@njit(error_model="numpy")
+@compiled
 def prepare(shape: Any, tape: Any, N: int) -> None:
     """The constant ones in z, and the zeros in its spare lanes."""
     for t in range(N + 1):

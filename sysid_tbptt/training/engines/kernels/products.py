@@ -13,8 +13,9 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
+from .decorators import intrinsic
 from .shapes import Segment
-from .simd import FLOAT, LANES, emit_load, emit_offset, emit_pointer, emit_row, emit_splat, index, intrinsic
+from .simd import FLOAT, LANES, emit_load, emit_offset, emit_pointer, emit_row, emit_splat, index
 from .tiles import ROWS, Columns, emit_multiply, emit_outer
 
 

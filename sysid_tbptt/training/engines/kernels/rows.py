@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from .decorators import inlined
 from .simd import LANES, load, splat, store
 
 
@@ -25,13 +25,13 @@ def plain(array: np.ndarray) -> np.ndarray:
     return np.require(array, np.float32, ["C", "A", "W"])
 
 
-@njit(forceinline=True)
+@inlined
 def fill_rows(array: Any, first: int, count: int, value: float) -> None:
     for row in range(first, first + count):
         store(array, row, splat(np.float32(value)))
 
 
-@njit(forceinline=True)
+@inlined
 def copy_rows(target: Any, to: int, source: Any, first: int, count: int) -> None:
     for row in range(count):
         store(target, to + row, load(source, first + row))

@@ -7,6 +7,7 @@ window leaves nothing else to put side by side; spare lanes have zero weights an
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -230,6 +231,6 @@ def by_shape(choose: Callable[[Any], Callable[..., Any]]) -> Callable[..., Any]:
     """For ``@overload``: picks the implementation by the first argument, a shape."""
 
     def implementation(shape: Any, *_: Any) -> Callable[..., Any] | None:
-        return choose(shape.shape) if isinstance(shape, ShapeType) else None
+        return inspect.unwrap(choose(shape.shape)) if isinstance(shape, ShapeType) else None
 
     return implementation

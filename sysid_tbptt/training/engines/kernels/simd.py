@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import operator
 import platform
-from collections.abc import Callable
 from typing import Any
 
-import numba.extending
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import models, register_model
+
+from .decorators import intrinsic
 
 LANES = 16
 FLOAT = ir.FloatType()
@@ -25,11 +25,6 @@ INDEX = ir.IntType(64)
 CONTRACT = ("contract",)
 _FLUSH_X86 = 0x8040
 """Flush-to-zero and denormals-are-zero in the x86 control register MXCSR."""
-
-
-def intrinsic(function: Callable[..., Any]) -> Any:
-    """Numba's decorator, for a type checker: what is called in a kernel takes values, not types."""
-    return numba.extending.intrinsic(function)
 
 
 class VectorType(types.Type):

@@ -1,0 +1,107 @@
+"""A Markdown table of measured speeds: ``python benchmarks/perf_table.py results/perf/benchmark.json``.
+
+It is written beside the JSON, as ``table.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+TRAINING = {
+    "cell": "{}",
+    "N": "{}",
+    "m": "{}",
+    "threads": "{}",
+    "ms_per_step": "{:.3f}",
+    "reference_ms_per_step": "{:.2f}",
+    "ratio": "{:.1f}",
+    "gflops": "{:.0f}",
+    "fraction_of_peak": "{:.2f}",
+    "peak_memory_mb": "{:.1f}",
+}
+BPTT = {"cell": "{}", "microseconds_per_sample": "{:.3f}", "ratio": "{:.0f}", "peak_memory_mb": "{:.1f}"}
+SIMULATION = {"cell": "{}", "ms_per_40k_samples": "{:.2f}", "ratio": "{:.1f}"}
+
+LEGEND = """\
+`ms_per_step`: milliseconds per optimiser step and run, with `threads` runs at a time (B = 100, 8 hidden units, one
+input, one output, record of 20000 samples). `reference_ms_per_step`: torch's module with DataLoader and Adam, one run
+at a time, one thread, its fastest. Both are the best of rounds that alternate, in processor time; with several threads
+ours is in wall time, which other work on the machine lengthens. `ratio`: the second by the first. `gflops` counts the
+matrix products alone; `fraction_of_peak` compares it with fused multiply-adds on full vectors, measured on one core,
+times `threads`. `peak_memory_mb`: allocated by a run, without the data.
+"""
+
+THREADS = """\
+`speed-up`: work done by all threads in a second of wall time, against one thread. `processor time`: what a run takes of
+its core beside others, against alone; on a machine that has other work, only this one can be trusted.
+"""
+
+
+def main(path: Path) -> None:
+    measured = json.loads(path.read_text())
+    parts = [
+        "# Speed of the CPU engine",
+        machine(measured),
+        LEGEND,
+        table("test_training", TRAINING, measured),
+        "## Threads",
+        THREADS,
+        scaling(measured),
+        "## One window over the whole record (N = T = 20000, B = 1)",
+        table("test_full_bptt", BPTT, measured),
+        "## Free-run simulation of 40000 samples",
+        table("test_simulation", SIMULATION, measured),
+    ]
+    (path.parent / "table.md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
+
+
+def machine(measured: dict[str, Any]) -> str:
+    info, commit = measured["machine_info"], measured["commit_info"]
+    peaks = [f"{row['peak_gflops']:.0f} GFLOP/s a core (float32, measured)" for row in rows("test_training", measured)]
+    facts = [
+        info["cpu"].get("brand_raw", info["processor"]),
+        f"{info['cores']} cores",
+        *peaks[:1],
+        info["system"],
+        f"Python {info['python_version']}",
+        f"torch {info['torch']}",
+        f"load {info['load']:.1f} before the start",
+        measured["datetime"][:10],
+        f"commit {commit['id'][:10]}" + (" with changes" if commit.get("dirty") else ""),
+    ]
+    return ", ".join(facts) + "."
+
+
+def rows(test: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
+    return [b["extra_info"] for b in measured["benchmarks"] if b["name"].startswith(test) and b["extra_info"]]
+
+
+def table(test: str, columns: dict[str, str], measured: dict[str, Any]) -> str:
+    return markdown(
+        list(columns), [[form.format(row[key]) for key, form in columns.items()] for row in rows(test, measured)]
+    )
+
+
+def scaling(measured: dict[str, Any]) -> str:
+    """Several threads against one."""
+    cases: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = {}
+    for row in rows("test_training", measured):
+        cases.setdefault((row["cell"], row["N"], row["m"]), {})[row["threads"]] = row
+    lines = []
+    for case, by_threads in cases.items():
+        one, most = by_threads[min(by_threads)], by_threads[max(by_threads)]
+        speed_up = one["ms_per_step"] / most["ms_per_step"]
+        slow_down = most["processor_ms_per_step"] / one["processor_ms_per_step"]
+        lines.append([*map(str, case), str(most["threads"]), f"{speed_up:.2f}", f"{slow_down:.2f}"])
+    return markdown(["cell", "N", "m", "threads", "speed-up", "processor time"], lines)
+
+
+def markdown(header: list[str], lines: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *lines))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
