@@ -97,7 +97,7 @@ def _add_run(commands: Any) -> None:
     _add_results(command)
     command.add_argument("--engine", choices=ENGINES, default="auto", help="what trains (default: the fastest)")
     command.add_argument("--threads", type=_positive, metavar="K", help="runs at a time (default: one a core)")
-    command.add_argument("--keep-weights", action="store_true", help="keep trained weights below RESULTS/weights/")
+    command.add_argument("--keep-weights", action="store_true", help="keep weights and test predictions in RESULTS")
     command.add_argument("--tables", action="store_true", help="write the tables whenever a group of runs is complete")
     command.add_argument("--dry-run", action="store_true", help="say what would run, how long, and what is there")
     _add_filters(command)
@@ -249,8 +249,9 @@ def _print_scores(about: dict[str, str], metrics: dict[str, Any]) -> None:
 
 
 def _add_report(commands: Any) -> None:
-    command = commands.add_parser("report", help="write the tables of a results folder, from its records alone")
+    command = commands.add_parser("report", help="write the tables and figures of a results folder, from records alone")
     _add_results(command)
+    command.add_argument("--no-figures", action="store_true", help="write the tables only")
     command.set_defaults(command=_report)
 
 
@@ -261,8 +262,18 @@ def _report(options: argparse.Namespace) -> int:
             f"{options.results}: no table can be made yet: it takes records with m=0 and one more m of one data set, "
             "model and N; `sysid-tbptt run` makes them"
         )
-    _show_tables(written)
+    _show_tables(written + ([] if options.no_figures else _write_figures(options.results)))
     return OK
+
+
+def _write_figures(results: str) -> list[Path]:
+    """The figures; none, and a line that says so, where matplotlib is missing."""
+    from .report.plots import missing, write_figures
+
+    if reason := missing():
+        print(f"no figures: {reason}", file=sys.stderr)
+        return []
+    return write_figures(results)
 
 
 def _write_tables(results: str) -> list[Path]:

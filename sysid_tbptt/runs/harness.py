@@ -37,7 +37,8 @@ def train(
 
     With a ``results`` folder, runs that have a record there are not done again, each record is written as its run
     ends, and a run that is stopped or killed goes on from its last checkpoint, to the same numbers to the bit.
-    ``workers`` runs go at a time (default: one a core). ``keep_weights`` writes the trained weights there too.
+    ``workers`` runs go at a time (default: one a core). ``keep_weights`` writes the trained weights and the
+    simulated test outputs there too.
     ``after_group`` is called whenever all runs of a row of a table are there.
 
     Raises:
@@ -117,6 +118,7 @@ class _Call:
             checkpoint=store.checkpoint(run.run_id) if store else None,
             checkpoint_s=CHECKPOINT_SECONDS,
             weights=store.weights(run.run_id) if store and self.keep_weights else None,
+            predictions=store.predictions(run.run_id) if store and self.keep_weights else None,
         )
 
     def _keep(self, record: RunRecord) -> None:

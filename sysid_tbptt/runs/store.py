@@ -1,8 +1,9 @@
-"""The results folder: records, checkpoints, weights.
+"""The results folder: records, checkpoints, weights, predictions.
 
     results/records/<suite>/<dataset>/<model>-N<seq_len>-s<seed>.jsonl    one line a run
     results/checkpoints/<run_id>.safetensors                              of runs under way
     results/weights/<run_id>.safetensors                                  where they are kept
+    results/predictions/<run_id>.npz                                      of the test sets, beside the weights
 
 Only one process writes records to a folder at a time, see `Store.locked`.
 """
@@ -93,6 +94,10 @@ class Store:
     def weights(self, run_id: str) -> Path:
         """Where the weights of a finished run are kept."""
         return self.root / "weights" / f"{run_id}.safetensors"
+
+    def predictions(self, run_id: str) -> Path:
+        """Where the simulated test outputs of a finished run are kept."""
+        return self.root / "predictions" / f"{run_id}.npz"
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from ..training.trainer import Outcome, make_job, run
 from .atomic import write_whole
 from .board import Board
 from .checkpoint import Checkpoint, Spent
+from .predictions import write_predictions
 from .provenance import provenance
 from .record import Loss, RunRecord, Time
 
@@ -44,6 +45,7 @@ class Task:
     checkpoint: Path | None = None
     checkpoint_s: float = 30.0
     weights: Path | None = None
+    predictions: Path | None = None
 
 
 def build(config: RunConfig) -> tuple[Dataset, Job]:
@@ -88,9 +90,15 @@ class _Sitting:
             self._resume(control, Checkpoint(self.task.checkpoint, f"{self.task.run_id} {engine.NAME}"))
         self.began, self.saved = (time.perf_counter(), time.thread_time()), time.perf_counter()
         outcome = run(job, data, engine, control)
-        if self.task.weights and outcome.status == "ok":
-            write_whole(self.task.weights, save({k: v.copy(order="C") for k, v in outcome.trained.weights.items()}))
+        if outcome.status == "ok":
+            self._keep(outcome, data)
         return self._record(outcome, data, job)
+
+    def _keep(self, outcome: Outcome, data: Dataset) -> None:
+        if self.task.weights:
+            write_whole(self.task.weights, save({k: v.copy(order="C") for k, v in outcome.trained.weights.items()}))
+        if self.task.predictions:
+            write_predictions(self.task.predictions, data.test, outcome.y_hat)
 
     def _resume(self, control: Control, checkpoint: Checkpoint) -> None:
         control.resume, self.earlier = checkpoint.load()

@@ -24,11 +24,19 @@ def simulate(module: torch.nn.Module, series: Series, *, scaler: Scaler) -> Floa
 
 def evaluate(simulator: Simulator, data: Dataset) -> Metrics:
     """Metrics of every part: ``train`` and ``val`` over their records together, ``test`` by test set."""
-    return {
-        "train": score_records(simulator, data.train, data.scaler),
-        "val": score_records(simulator, data.val, data.scaler),
-        "test": {series.name: score_records(simulator, [series], data.scaler) for series in data.test},
+    return evaluate_and_keep(simulator, data)[0]
+
+
+def evaluate_and_keep(simulator: Simulator, data: Dataset) -> tuple[Metrics, dict[str, np.ndarray]]:
+    """`evaluate`, and the simulated outputs (T, n_y) of each test set in physical units."""
+    scaler = data.scaler
+    y_hat = {series.name: simulator(scaler.scale_u(series.u)) for series in data.test}
+    metrics = {
+        "train": score_records(simulator, data.train, scaler),
+        "val": score_records(simulator, data.val, scaler),
+        "test": {series.name: _scores([y_hat[series.name]], [series], scaler) for series in data.test},
     }
+    return metrics, {name: scaler.unscale_y(simulated) for name, simulated in y_hat.items()}
 
 
 def score_records(simulator: Simulator, records: Sequence[Series], scaler: Scaler) -> Metrics:
@@ -37,11 +45,10 @@ def score_records(simulator: Simulator, records: Sequence[Series], scaler: Scale
     ``mse_scaled`` is the mean squared error over all steps and channels in standardised units, from a zero
     state; the other scores are per channel in physical units, after each record's first ``n_init`` samples.
     """
-    y_hat = [simulator(scaler.scale_u(series.u)) for series in records]
-    with np.errstate(over="ignore", invalid="ignore"):  # a simulation that has run away is told by its scores
-        return _scores(y_hat, records, scaler)
+    return _scores([simulator(scaler.scale_u(series.u)) for series in records], records, scaler)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a simulation that has run away is told by its scores
 def _scores(y_hat: Sequence[np.ndarray], records: Sequence[Series], scaler: Scaler) -> Metrics:
     scored = [slice(series.n_init, None) for series in records]
     physical = score(

@@ -15,7 +15,7 @@ from ..errors import ModelError
 from ..models.rnn import Recurrent
 from ..registry import build_model
 from .engines import Engine
-from .evaluate import Metrics, evaluate
+from .evaluate import Metrics, evaluate_and_keep
 from .job import Control, Job, Trained
 from .windows import BatchOrder, layout
 
@@ -24,13 +24,15 @@ from .windows import BatchOrder, layout
 class Outcome:
     """What a run yields: the training's course, the metrics of every part, seconds, and the engine's name.
 
-    ``train_s`` is wall clock, ``train_cpu_s`` the processor time of the run's own thread.
+    ``y_hat`` holds the simulated outputs of each test set in physical units. ``train_s`` is wall clock,
+    ``train_cpu_s`` the processor time of the run's own thread.
     """
 
     status: Literal["ok", "diverged"]
     reason: str | None
     trained: Trained
     metrics: Metrics
+    y_hat: dict[str, np.ndarray]
     train_s: float
     train_cpu_s: float
     evaluate_s: float
@@ -97,13 +99,17 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     began, began_cpu = time.perf_counter(), time.thread_time()
     trained = engine.train(job, control)
     trained_at, train_cpu_s = time.perf_counter(), time.thread_time() - began_cpu
-    metrics = evaluate(engine.simulator(job, trained.weights), data) if trained.status == "ok" else {}
+    metrics: Metrics = {}
+    y_hat: dict[str, np.ndarray] = {}
+    if trained.status == "ok":
+        metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data)
     reason = _divergence(trained, metrics)
     return Outcome(
         status="diverged" if reason else "ok",
         reason=reason,
         trained=trained,
         metrics=metrics,
+        y_hat=y_hat,
         train_s=trained_at - began,
         train_cpu_s=train_cpu_s,
         evaluate_s=time.perf_counter() - trained_at,

@@ -1,0 +1,103 @@
+"""Runs that may stand in one panel: of one suite, data set, split, model and setting, the same windows and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ..selection import RULES
+
+MODEL = ["suite", "dataset", "split", "model", "hidden_size", "setting"]
+WINDOWS = ["seq_len", "batch_size", "budget"]
+SHOWN = {
+    "suite": "suite {}",
+    "dataset": "{}",
+    "split": "split {}",
+    "model": "{}",
+    "hidden_size": "H = {}",
+    "setting": "{}",
+    "batch_size": "B = {}",
+    "budget": "{}",
+    "budgets": "{}",
+    "engine": "engine {}",
+    "device": "{}",
+    "threads": "{} threads a run",
+}
+"""How a field is told in a title or a note."""
+
+Key = dict[str, Any]
+
+
+def usable(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of runs that ended well."""
+    return runs[runs["status"] == "ok"]
+
+
+def grouped(runs: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[Key, pd.DataFrame]]:
+    """The rows by the named fields, sorted."""
+    for key, part in runs.groupby(list(names)):
+        yield dict(zip(names, key if isinstance(key, tuple) else (key,), strict=True)), part
+
+
+def studies(runs: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame, pd.DataFrame]]:
+    """Each burn-in study: its model and windows, its stateless runs at m = 0 and more, and all runs of the model."""
+    for model, of_model in grouped(usable(runs), MODEL):
+        for windows, part in grouped(of_model[of_model["regime"] == "stateless"], WINDOWS):
+            if part["burn_in"].nunique() > 1 and (part["burn_in"] == 0).any():
+                yield model | windows, part, of_model
+
+
+def stateful(of_model: pd.DataFrame, study: Key) -> pd.DataFrame:
+    """The runs with carried state on the same windows, at their least m."""
+    same = (of_model[WINDOWS] == pd.Series({name: study[name] for name in WINDOWS})).all(axis=1)
+    return _least_m(of_model[(of_model["regime"] == "stateful") & same])
+
+
+def bptt(of_model: pd.DataFrame, study: Key) -> pd.DataFrame:
+    """The runs on the whole record at their least m: of the same budget in steps, or of the most epochs."""
+    runs = of_model[of_model["regime"] == "bptt"]
+    in_epochs = str(study["budget"]).endswith("epochs")
+    same = runs["epochs"] == runs["epochs"].max() if in_epochs else runs["budget"] == study["budget"]
+    return _least_m(runs[same])
+
+
+def _least_m(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[runs["burn_in"] == runs["burn_in"].min()]
+
+
+def chosen_m(part: pd.DataFrame) -> dict[str, int]:
+    """m* by the name of the rule, from the medians over seeds."""
+    first = part.iloc[0]
+    curve = part.groupby("burn_in")[["train_mse", "val_mse"]].median().reset_index()
+    return {rule.name: rule.choose(curve, first["dataset"], first["split"]) for rule in RULES}
+
+
+def block(study: Key) -> tuple[object, ...]:
+    """What studies share that differ in N alone."""
+    return tuple(value for name, value in study.items() if name != "seq_len")
+
+
+def told_m(chosen: Mapping[str, int]) -> str:
+    return "m* = " + ", ".join(f"{m} ({rule})" for rule, m in chosen.items())
+
+
+def varying(keys: Sequence[Key]) -> list[str]:
+    """Fields of the keys that are not the same in all of them."""
+    return [name for name in keys[0] if len({key[name] for key in keys}) > 1] if keys else []
+
+
+def told(key: Key, names: Iterable[str]) -> str:
+    """Fields in words; what is at its default says nothing."""
+    return ", ".join(filter(None, (words.format(key[name]) for name, words in SHOWN.items() if name in names)))
+
+
+def title(key: Key, keys: Sequence[Key]) -> str:
+    """N, after the fields that tell the studies apart."""
+    names = [name for name in varying(keys) if name != "seq_len"]
+    return ", ".join(filter(None, [told(key, names), f"N = {key['seq_len']}"]))
+
+
+def run_ids(*parts: pd.DataFrame) -> frozenset[str]:
+    return frozenset(run_id for part in parts for run_id in part["run_id"])

@@ -1,0 +1,42 @@
+"""The small print below a figure: what is shown, and where its numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...runs.record import RunRecord
+from ..frame import frame
+from . import groups
+
+
+def source(records: Sequence[RunRecord]) -> str:
+    """What the runs share, from suite to budget, their number and seeds, engines, devices, version and commit."""
+    configs = [record.config for record in records]
+    sources = [record.provenance for record in records]
+    runs = frame(records)
+    shared = {name: runs[name].iloc[0] for name in (*groups.MODEL, *groups.WINDOWS) if runs[name].nunique() == 1}
+    parts = [
+        f"Source: {groups.told(shared, shared)}",
+        f"{len(records)} run{'s' if len(records) > 1 else ''}, {_seeds({config.seed for config in configs})}",
+        f"engine {_once(record.engine for record in records)}",
+        _once(at.get("device") for at in sources),
+        f"sysid-tbptt {_once((at.get('versions') or {}).get('sysid-tbptt') for at in sources)}",
+        f"commit {_once(map(_commit, sources))}",
+    ]
+    return "; ".join(part for part in parts if part and not part.endswith(" ")) + "."
+
+
+def _seeds(seeds: set[int]) -> str:
+    shown = ", ".join(map(str, sorted(seeds))) if len(seeds) < 7 else f"{min(seeds)} to {max(seeds)}"
+    return f"seed {shown}" if len(seeds) == 1 else f"{len(seeds)} seeds ({shown})"
+
+
+def _once(values: Iterable[Any]) -> str:
+    return ", ".join(sorted({str(value) for value in values if value not in (None, "")}))
+
+
+def _commit(source: dict[str, Any]) -> str | None:
+    git = source.get("git") or {}
+    commit = git.get("commit")
+    return commit and commit[:10] + (" (changed since)" if git.get("dirty") else "")

@@ -1,0 +1,123 @@
+"""Figures as PDF and PNG, drawn from records alone; they need matplotlib, the extra ``plots``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import StoreError, SysidError
+from ..runs.atomic import write_whole
+from ..runs.predictions import read_predictions
+from ..runs.record import RunRecord
+from ..runs.store import Store, file_name
+from .figures import burn_in, loss, note, simulation, train_time
+from .figures.traces import Page
+from .frame import frame
+
+Draw = Callable[[Page], dict[str, bytes]]
+
+STUDIES = (burn_in, train_time, loss)
+"""Figures of a suite and data set: each has a name, a note, and makes pages of a frame of runs."""
+
+
+def runs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """The rows of `frame`, with engine, device, threads, loss curve and steps done beside them."""
+    runs, by_id = frame(records), {record.run_id: record for record in records}
+    of = [by_id[run_id] for run_id in runs["run_id"]]
+    return runs.assign(
+        engine=[record.engine or "" for record in of],
+        device=[str(record.provenance.get("device") or "") for record in of],
+        threads=[int(record.provenance.get("threads") or 0) for record in of],
+        curve=pd.Series([record.loss.curve for record in of], index=runs.index, dtype=object),
+        curve_every=[record.loss.curve_every for record in of],
+        steps_done=[record.steps_done for record in of],
+    )
+
+
+def write_figures(results: str | Path) -> list[Path]:
+    """Writes the figures of every suite and data set into ``results/figures``; returns the files.
+
+    Simulations are shown, where predictions are on disk, of the run of each model with the least validation error.
+
+    Raises:
+        SysidError: matplotlib is missing.
+        StoreError: the results cannot be read or written.
+    """
+    draw, store = renderer(), Store(results)
+    written: list[Path] = []
+    for (suite, dataset), records in _by_data(store.records()).items():
+        runs = runs_frame(records)
+        for figure in STUDIES:
+            stem = store.root / "figures" / f"{file_name(suite)}-{file_name(dataset)}-{figure.NAME}"
+            written += _write(draw, figure.pages(runs), figure.NOTE, records, stem)
+    for record in best_predicted(store):
+        written += write_simulation(store, record)
+    return written
+
+
+def write_simulation(store: Store, record: RunRecord) -> list[Path]:
+    """Writes the figure of one run's simulated test outputs; returns the files.
+
+    Raises:
+        SysidError: matplotlib is missing.
+        StoreError: there are no predictions of the run, they cannot be read, or the figure cannot be written.
+    """
+    path = store.predictions(record.run_id)
+    predictions = read_predictions(path)
+    if {prediction.test_set for prediction in predictions} != record.metrics["test"].keys():
+        raise StoreError(f"{path}: holds other test sets than the run's record; delete it")
+    pages = simulation.pages(record, predictions)
+    stem = store.root / "figures" / f"{record.run_id}-{simulation.NAME}"
+    return _write(renderer(), pages, f"{simulation.NOTE} {simulation.told(record)}", [record], stem)
+
+
+def best_predicted(store: Store) -> list[RunRecord]:
+    """Of each suite, data set, split and model, the run with the least validation error of those with predictions."""
+    best: dict[tuple[str, ...], RunRecord] = {}
+    for record in store.records():
+        if record.status == "ok" and store.predictions(record.run_id).is_file():
+            key = (record.config.suite, record.config.dataset, record.config.split, record.config.model)
+            best[key] = min(best.get(key, record), record, key=lambda run: run.metrics["val"]["mse_scaled"])
+    return list(best.values())
+
+
+def missing() -> str | None:
+    """What figures lack, and the remedy; None if they can be drawn."""
+    return None if find_spec("matplotlib") else "figures need matplotlib: pip install 'sysid-tbptt[plots]'"
+
+
+def renderer() -> Draw:
+    """What turns a page into files by format.
+
+    Raises:
+        SysidError: matplotlib is missing.
+    """
+    if reason := missing():
+        raise SysidError(reason)
+    from .figures.render import drawn
+
+    return drawn
+
+
+def _by_data(records: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
+    parts: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in records:
+        parts.setdefault((record.config.suite, record.config.dataset), []).append(record)
+    return parts
+
+
+def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRecord], stem: Path) -> list[Path]:
+    """One PDF and one PNG a page; further pages are numbered from 2."""
+    written: list[Path] = []
+    for number, page in enumerate(pages, start=1):
+        shown = [record for record in records if record.run_id in page.runs]
+        noted = replace(page, note=f"{text} {note.source(shown)}")
+        for suffix, content in draw(noted).items():
+            path = stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}.{suffix}")
+            write_whole(path, content)
+            written.append(path)
+    return written

@@ -1,0 +1,141 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sysid_tbptt import cli
+from sysid_tbptt.data.series import Series, Units
+from sysid_tbptt.errors import StoreError, SysidError
+from sysid_tbptt.report import plots
+from sysid_tbptt.report.figures import burn_in
+from sysid_tbptt.runs.predictions import write_predictions
+from sysid_tbptt.runs.store import Store
+from tests.report.made_up import FULL, record, study
+
+
+@pytest.fixture
+def matplotlib():
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: no figure can be drawn")
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two studies and full BPTT; predictions of two runs."""
+    store = Store(tmp_path)
+    runs = [*study(loss=[3.0, 1.0]), *study(seq_len=24, loss=[3.0, 1.0]), record(0, 0.1, 0.1, 0.1, **FULL)]
+    for run in runs:
+        store.save(run)
+    for run in (runs[0], runs[2]):
+        predict(store, run)
+    return store
+
+
+def predict(store, run, name="test"):
+    y = np.sin(np.arange(400.0))[:, None]
+    series = Series(y, y, 0.1, Units(u=("V",), y=("V",)), 5, name)
+    write_predictions(store.predictions(run.run_id), [series], {name: 0.9 * y})
+
+
+def files(store):
+    return {path.name: path.read_bytes() for path in (store.root / "figures").iterdir()}
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Files with nothing in them: what is written, without drawing it."""
+    monkeypatch.setattr(plots, "renderer", lambda: lambda page: {"pdf": b"", "png": b""})
+
+
+def test_every_figure_is_a_pdf_and_a_png_and_the_same_to_the_byte_when_drawn_again(results, matplotlib):
+    written = plots.write_figures(results.root)
+    best = next(run for run in results.records() if (run.config.burn_in, run.config.seq_len) == (8, 12))
+    stems = {f"test-first_order-{name}" for name in ("burn-in", "time", "loss")} | {f"{best.run_id}-simulation"}
+    assert {path.name for path in written} == {f"{stem}.{suffix}" for stem in stems for suffix in ("pdf", "png")}
+    assert files(results).keys() == {path.name for path in written}
+    for name, content in files(results).items():
+        assert content.startswith(b"%PDF" if name.endswith("pdf") else b"\x89PNG")
+    first = files(results)
+    plots.write_figures(results.root)
+    assert files(results) == first
+
+
+def test_a_users_own_style_changes_nothing(results, matplotlib):
+    import matplotlib as mpl
+
+    (page,) = burn_in.pages(plots.runs_frame(results.records()))
+    plain = plots.renderer()(page)
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "savefig.bbox": "tight"}):
+        assert plots.renderer()(page) == plain
+
+
+def drawable(*records):
+    draw = plots.renderer()
+    pages = [page for figure in plots.STUDIES for page in figure.pages(plots.runs_frame(records))]
+    return [draw(page) for page in pages]
+
+
+def test_names_are_text_and_never_mathematics(matplotlib):
+    names = ("$a$", "a_b^c", "Übung 100 %")
+    assert drawable(*(record(m, e, e, dict.fromkeys(names, e), loss=[2.0, 1.0]) for m, e in ((0, 2.0), (5, 1.0))))
+
+
+def test_errors_that_are_all_equal_can_be_drawn(matplotlib):
+    runs = [record(m, 1.0, 1.0, 1.0, loss=[1.0, 1.0]) for m in (0, 5)]
+    assert len(drawable(*runs, record(0, 1.0, 1.0, 1.0, **FULL))) == 3
+
+
+def test_many_studies_go_on_to_further_pages(tmp_path, undrawn):
+    store = Store(tmp_path)
+    for rate in range(1, 22):
+        for run in study(learning_rate=rate / 100):
+            store.save(run)
+    names = {path.name for path in plots.write_figures(tmp_path)}
+    assert {"test-first_order-burn-in.pdf", "test-first_order-burn-in-2.pdf"} <= names
+
+
+def test_any_run_with_predictions_can_be_shown(results, undrawn):
+    first = results.records()[0]
+    assert [path.suffix for path in plots.write_simulation(results, first)] == [".pdf", ".png"]
+    with pytest.raises(StoreError, match="no predictions of this run; --keep-weights"):
+        plots.write_simulation(results, results.records()[1])
+
+
+def test_predictions_of_other_test_sets_than_the_records_are_told(results, undrawn):
+    first = results.records()[0]
+    predict(results, first, name="other")
+    with pytest.raises(StoreError, match=f"{first.run_id}.npz: holds other test sets"):
+        plots.write_simulation(results, first)
+
+
+def test_drawing_needs_neither_torch_nor_pyplot(results, matplotlib):
+    code = (
+        f"import sys; from sysid_tbptt.report.plots import write_figures; assert write_figures({str(results.root)!r}); "
+        "sys.exit(bool({'torch', 'matplotlib.pyplot'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def no_matplotlib(monkeypatch):
+    monkeypatch.setattr(plots, "find_spec", lambda name: None)
+
+
+def test_without_matplotlib_the_remedy_is_told(results, no_matplotlib):
+    with pytest.raises(SysidError, match=r"pip install 'sysid-tbptt\[plots\]'"):
+        plots.write_figures(results.root)
+
+
+def test_the_command_skips_figures_with_one_line_where_matplotlib_is_missing(results, no_matplotlib, capsys):
+    assert cli.main(["report", "--results", str(results.root)]) == cli.OK
+    told = capsys.readouterr()
+    assert told.err == "no figures: figures need matplotlib: pip install 'sysid-tbptt[plots]'\n"
+    assert "## test: first_order" in told.out
+    assert not (results.root / "figures").exists()
+
+
+def test_the_command_writes_figures_unless_told_not_to(results, matplotlib, undrawn, capsys):
+    assert cli.main(["report", "--no-figures", "--results", str(results.root)]) == cli.OK
+    assert not (results.root / "figures").exists()
+    assert cli.main(["report", "--results", str(results.root)]) == cli.OK
+    assert f"written: {results.root / 'figures' / 'test-first_order-burn-in.pdf'}" in capsys.readouterr().out

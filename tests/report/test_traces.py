@@ -1,0 +1,292 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from sysid_tbptt.report.burn_in import burn_in_table
+from sysid_tbptt.report.figures import burn_in, loss, note, simulation, train_time
+from sysid_tbptt.report.figures.traces import COLUMN_WIDTH, PAGE_WIDTH, Grid, Panel, paged
+from sysid_tbptt.report.plots import runs_frame
+from sysid_tbptt.report.selection import RULES
+from sysid_tbptt.runs.predictions import Prediction
+from tests.report.made_up import CARRIED, ERRORS, FULL, record, study
+
+
+def panels(figure, *records):
+    return [panel for page in figure.pages(runs_frame(records)) for panel in page.panels]
+
+
+def by_label(traces):
+    return {trace.label: trace for trace in traces}
+
+
+SEEDED = [run for seed, scale in enumerate((1.0, 100.0, 3.0)) for run in study(scale, seed=seed)]
+MIXTURES = [
+    {"model": "gru"},
+    {"hidden_size": 5},
+    {"learning_rate": 0.5},
+    {"batch_size": 9},
+    {"steps": 31},
+    {"split": "other"},
+    {"suite": "other"},
+]
+
+
+# error over m
+
+
+def test_curves_carry_the_numbers_of_the_frame():
+    (panel,) = panels(burn_in, *study())
+    lines = by_label(panel.lines)
+    assert lines.keys() == {"train", "test"}
+    for part, at in (("train", 0), ("test", 2)):
+        assert lines[part].x == tuple(ERRORS)
+        assert lines[part].y == tuple(errors[at] for errors in ERRORS.values())
+        assert lines[part].low == lines[part].high == ()
+    assert panel.log_y
+
+
+def test_several_seeds_are_a_median_within_a_band():
+    (panel,) = panels(burn_in, *SEEDED)
+    line = by_label(panel.lines)["train"]
+    assert line.y == (12.0, 3.0, 6.0, 27.0)
+    assert line.low == (4.0, 1.0, 2.0, 9.0)
+    assert line.high == (400.0, 100.0, 200.0, 900.0)
+
+
+def test_m_star_is_marked_where_selection_puts_it():
+    (panel,) = panels(burn_in, *study())
+    curve = pd.DataFrame([(m, a, b) for m, (a, b, _) in ERRORS.items()], columns=["burn_in", "train_mse", "val_mse"])
+    chosen = {f"m* ({rule.name})": rule.choose(curve, "first_order", "made") for rule in RULES}
+    assert {mark.label: mark.x for mark in panel.marks} == chosen == {"m* (paper)": 5, "m* (val)": 8}
+    assert panel.title == "N = 12\nm* = 5 (paper), 8 (val)"
+
+
+BESIDE = [
+    record(0, 0.12, 1.0, 1.2, **CARRIED),
+    record(0, 0.32, 1.0, 3.2, **CARRIED, seed=1),
+    record(0, 0.5, 1.0, 5.0, seq_len=24, **CARRIED),
+    record(0, 0.01, 1.0, 0.1, **FULL),
+    record(0, 0.9, 1.0, 0.9, **FULL, steps=99),
+]
+
+
+def test_horizontal_lines_and_marks_are_those_of_the_table():
+    records = [*study(batch_size=6), *study(2.0, batch_size=6, seq_len=24), *BESIDE]
+    table, found = burn_in_table(runs_frame(records)), panels(burn_in, *records)
+    assert [panel.title.split("\n")[0] for panel in found] == ["N = 12", "N = 24"]
+    for n, panel in zip((12, 24), found, strict=True):
+        rows = table[table["seq_len"] == n].set_index("rule")
+        levels = {(level.part, level.kind): level.y for level in panel.levels}
+        for part in ("train", "test"):
+            assert levels[part, "stateful"] == rows.loc["val", f"stateful_{part}"]
+            assert levels[part, "BPTT"] == rows.loc["val", f"bptt_{part}"]
+        assert {mark.label: mark.x for mark in panel.marks} == {f"m* ({r})": rows.loc[r, "m_star"] for r in rows.index}
+
+
+def test_bptt_of_a_budget_in_epochs_stands_beside_any_epochs_and_not_beside_steps():
+    full = record(0, 0.01, 1.0, 0.1, **FULL, epochs=79)
+    (in_epochs,), (in_steps,) = panels(burn_in, *study(epochs=4), full), panels(burn_in, *study(), full)
+    assert {(level.kind, level.y) for level in in_epochs.levels} == {("BPTT", 0.01), ("BPTT", 0.1)}
+    assert in_steps.levels == ()
+
+
+@pytest.mark.parametrize("change", MIXTURES, ids=str)
+@pytest.mark.parametrize("figure", [burn_in, loss], ids=["burn-in", "loss"])
+def test_what_differs_in_more_than_seed_and_m_is_never_in_one_line(figure, change):
+    ours, theirs = study(loss=[1.0]), study(10.0, loss=[10.0], **change)
+    together = panels(figure, *ours, *theirs)
+    assert len(together) == 2
+    for records in (ours, theirs):
+        (alone,) = panels(figure, *records)
+        (same,) = [panel for panel in together if panel.runs == alone.runs]
+        assert (same.lines, same.levels, same.marks) == (alone.lines, alone.levels, alone.marks)
+    assert together[0].title != together[1].title
+
+
+def test_each_test_set_has_its_line_and_train_counts_each_run_once():
+    records = [
+        record(m, train, val, {"low": test, "high": 2 * test}) for m, (train, val, test) in sorted(ERRORS.items())
+    ]
+    (panel,) = panels(burn_in, *records)
+    lines = by_label(panel.lines)
+    assert lines.keys() == {"train", "test low", "test high"}
+    assert lines["test high"].y == tuple(2 * errors[2] for errors in ERRORS.values())
+    assert lines["train"].low == ()
+    assert len({line.look for line in panel.lines}) == 3
+
+
+def test_runs_that_did_not_end_well_are_in_no_line():
+    (panel,) = panels(burn_in, *study(), record(7, 1e-9, 1e-9, 1e-9, status="diverged"))
+    assert 7 not in by_label(panel.lines)["train"].x
+
+
+@pytest.mark.parametrize("ms", [(5, 8), (0,), ()], ids=["without m=0", "m=0 alone", "nothing"])
+def test_what_is_no_study_has_no_panel(ms):
+    records = [record(m, 1.0, 1.0, 1.0) for m in ms]
+    assert panels(burn_in, *records) == panels(loss, *records) == []
+
+
+@pytest.mark.parametrize(
+    ("grid", "place"),
+    [([0, 25, 50, 75, 99], None), ([0, 60, 99, 120, 160, 199], None), ([0, 26, 52, 99, 110, 550, 999], 100.0)],
+    ids=["even", "coarser", "much coarser"],
+)
+def test_the_axis_of_m_bends_where_the_grid_gets_much_coarser(grid, place):
+    assert burn_in.bend(grid) == place
+
+
+# training time
+
+
+def bars(*records):
+    (panel,) = panels(train_time, *records)
+    return panel, {bar.name: bar for bar in panel.bars}
+
+
+def test_times_are_relative_to_full_bptt_with_the_seconds_beside():
+    runs = [record(m, 1, 1, 1, seconds=s) for m, s in ((0, 2.0), (5, 3.0), (8, 7.0))]
+    panel, found = bars(*runs, record(0, 1, 1, 1, seconds=6.0, **FULL))
+    assert panel.x_label == "training time relative to full BPTT [-]"
+    assert list(found) == ["N = 12", "full BPTT"]
+    short, full = found.values()
+    assert (short.length, short.low, short.high, short.text) == (3 / 6, 2 / 6, 7 / 6, "3 s")
+    assert (full.length, full.text) == (1.0, "6 s")
+
+
+def test_without_bptt_times_are_relative_to_m_0_of_the_smallest_n():
+    runs = [record(m, 1, 1, 1, seconds=s, seq_len=n) for n, m, s in ((24, 0, 9.0), (12, 0, 2.0), (12, 5, 6.0))]
+    panel, found = bars(*runs)
+    assert panel.x_label == "training time relative to N = 12, m = 0 [-]"
+    assert [bar.length for bar in found.values()] == [2.0, 4.5]
+
+
+def test_stateful_runs_have_their_own_bar():
+    _, found = bars(record(0, 1, 1, 1, batch_size=6), record(0, 1, 1, 1, seconds=3.0, **CARRIED))
+    assert [(name, bar.length) for name, bar in found.items()] == [("N = 12", 1.0), ("N = 12, stateful", 3.0)]
+
+
+@pytest.mark.parametrize("where", [{"engine": "cpu"}, {"device": "another chip"}], ids=str)
+def test_times_of_different_engines_or_devices_are_in_different_panels(where):
+    ours, theirs = ([record(0, 1, 1, 1, seq_len=n, where=place) for n in (12, 24)] for place in (None, where))
+    found = panels(train_time, *ours, *theirs)
+    assert {panel.runs for panel in found} == {frozenset(run.run_id for run in runs) for runs in (ours, theirs)}
+    assert found[0].title != found[1].title
+
+
+def test_one_bar_compares_nothing():
+    assert panels(train_time, *study()) == []
+
+
+# loss
+
+
+def test_losses_of_chosen_m_stand_at_the_ends_of_their_blocks():
+    (panel,) = panels(loss, *(record(m, *e, loss=[9.0, m + 1.0], every=20, steps=30) for m, e in ERRORS.items()))
+    lines = by_label(panel.lines)
+    assert {label: line.y[-1] for label, line in lines.items()} == {
+        "m = 0": 1.0,
+        "m* (paper)": 6.0,
+        "m* (val)": 9.0,
+        "m = N-1": 12.0,
+    }
+    assert {line.x for line in panel.lines} == {(20.0, 30.0)}
+    assert len({line.look for line in panel.lines}) == 4
+
+
+def test_losses_of_several_seeds_go_as_far_as_the_shortest():
+    curves = ([4.0, 3.0, 2.0], [8.0, 1.0], [5.0, 5.0, 5.0])
+    runs = [record(m, *e, loss=c, seed=s) for s, c in enumerate(curves) for m, e in ERRORS.items()]
+    line = by_label(panels(loss, *runs)[0].lines)["m = 0"]
+    assert (line.y, line.low, line.high) == ((5.0, 3.0), (4.0, 1.0), (8.0, 5.0))
+
+
+# simulation
+
+
+def prediction(length=1000, n_y=1, n_init=50, dt=0.5):
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(length, n_y)).astype(np.float32)
+    return Prediction("test", y, (y + 0.1).astype(np.float32), n_init, dt, ("V", "A")[:n_y])
+
+
+def simulated(one):
+    run = record(0, 1.0, 1.0, 1.0)
+    scores = {"rmse": [0.25, 0.75][: one.y.shape[1]]}
+    run = run.model_copy(update={"metrics": run.metrics | {"test": {"test": scores}}})
+    return simulation.pages(run, [one])
+
+
+def test_signals_and_error_of_every_channel_are_those_of_the_file():
+    one = prediction(length=200, n_y=2)
+    (page,) = simulated(one)
+    assert [panel.y_label for panel in page.panels] == ["y1 [V]", "error [V]", "y2 [A]", "error [A]"]
+    for channel in (0, 1):
+        signals, error = page.panels[2 * channel : 2 * channel + 2]
+        lines = by_label(signals.lines)
+        assert lines["measured"].y == tuple(one.y[:, channel].tolist())
+        assert lines["simulated"].y == tuple(one.y_hat[:, channel].tolist())
+        assert lines["measured"].x == tuple(0.5 * t for t in range(200))
+        difference = one.y[:, channel].astype(float) - one.y_hat[:, channel]
+        assert by_label(error.lines)["measured − simulated"].y == tuple(difference.tolist())
+    assert page.panels[2].title == "test: RMSE(y2) = 0.75 A"
+
+
+def test_the_init_window_is_shaded_where_there_is_one():
+    (shaded,), (plain,) = simulated(prediction(length=200)), simulated(prediction(length=200, n_init=0))
+    assert [(span.start, span.stop) for span in shaded.panels[0].spans] == [(0.0, 25.0)]
+    assert plain.panels[0].spans == ()
+
+
+def test_the_worst_stretch_lies_after_the_init_window():
+    one = prediction()
+    one.y_hat[10] += 1000
+    one.y_hat[700] += 10
+    worst = simulation.worst_stretch(one, 0)
+    assert worst.start <= 700 < worst.stop
+    assert worst.stop - worst.start == simulation.WINDOW
+    (page,) = simulated(one)
+    assert page.rows[0][1].title == f"largest error: samples {worst.start} to {worst.stop - 1}"
+
+
+def test_a_long_record_keeps_its_extremes_and_only_samples_it_has():
+    x, y = np.arange(50_000.0), np.random.default_rng(1).normal(size=50_000)
+    thin_x, thin_y = simulation.thinned(x, y, 100)
+    assert len(thin_x) <= 200
+    assert (np.diff(thin_x) > 0).all()
+    assert np.array_equal(thin_y, y[thin_x.astype(int)])
+    assert (thin_y.min(), thin_y.max()) == (y.min(), y.max())
+
+
+@pytest.mark.parametrize(
+    ("dt", "last", "unit"), [(2.0, 398.0, "s"), (1e-3, 199.0, "ms"), (5e-7, 99.5, "µs")], ids=["s", "ms", "µs"]
+)
+def test_time_is_told_in_a_unit_that_fits(dt, last, unit):
+    (page,) = simulated(prediction(length=200, dt=dt))
+    assert page.panels[1].x_label == f"time [{unit}]"
+    assert page.panels[1].lines[0].x[-1] == pytest.approx(last)
+
+
+# pages and notes
+
+
+def test_panels_fill_rows_and_rows_fill_pages():
+    panel, grid = Panel("", "", ""), Grid(columns=4, height=1.0, rows=2)
+    assert [[len(row) for row in page.rows] for page in paged([[panel] * 5, [panel] * 2], grid)] == [[4, 1], [2]]
+    assert [[len(row) for row in page.rows] for page in paged([[panel]] * 3, grid)] == [[3]]
+    assert [page.width for page in paged([[panel]], grid)] == [COLUMN_WIDTH]
+    assert [page.width for page in paged([[panel] * 2], grid)] == [PAGE_WIDTH]
+    assert paged([], grid) == []
+
+
+def test_the_note_tells_what_the_runs_share_and_where_they_come_from():
+    text = note.source(SEEDED)
+    assert text == (
+        "Source: suite test, first_order, split made, lstm, H = 4, B = 8, 30 steps; 12 runs, 3 seeds (0, 1, 2); "
+        "engine reference; a chip; sysid-tbptt 1.2.3; commit 0123456789."
+    )
+    assert "H = " not in note.source([*study(), *study(hidden_size=5)])
+
+
+def test_the_note_does_without_a_provenance():
+    bare = [run.model_copy(update={"provenance": {}}) for run in study()]
+    assert note.source(bare).endswith("; 4 runs, seed 0; engine reference.")
