@@ -20,7 +20,6 @@ from tabulate import tabulate
 
 from .config import ENGINES, RunConfig
 from .errors import ConfigError, SysidError
-from .runs.provenance import command
 from .suite import SELECTING
 
 OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except KeyboardInterrupt:
-        errors.print(f"stopped, and saved. To go on, type: {command()}", markup=False, highlight=False, soft_wrap=True)
+        errors.print("stopped")
         return STOPPED
 
 

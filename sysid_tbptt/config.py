@@ -9,10 +9,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ALGORITHM_VERSION = 1
-"""Raised when the same config would give other numbers than before; part of every run_id."""
+"""Raised when the same config, a default included, would give other numbers than before; part of every run_id."""
 
-ENGINES: tuple[str, ...] = ("auto", "cpu", "reference")
-"""What a user may ask to train with: ``auto``, the kernels in its order of preference, the reference."""
+KERNELS: tuple[str, ...] = ("cpu",)
+"""Engines with hand-written kernels, in the order of preference of ``auto``."""
+
+ENGINES = ("auto", *KERNELS, "reference")
+"""What a user may ask to train with."""
 
 InitMode = Literal["zero", "carry"]
 Schedule = Literal["constant", "step", "cosine"]

@@ -200,7 +200,7 @@ def test_ctrl_c_ends_with_130(run, monkeypatch, capsys):
 
     monkeypatch.setattr(harness, "train", interrupted)
     assert run() == 130
-    assert "To go on, type: " in capsys.readouterr().err
+    assert capsys.readouterr().err == "stopped\n"
 
 
 def test_damaged_lines_are_told(run, results, capsys):

@@ -28,9 +28,9 @@ class CarriesState(Protocol):
 
 @runtime_checkable
 class SolvesItself(Protocol):
-    """A module whose weights follow from the data in closed form; it is trained without a gradient."""
+    """A module without parameters, whose buffers follow from the data in closed form."""
 
-    def fit(self, records: Sequence[tuple[np.ndarray, np.ndarray]], burn_in: int) -> float:
+    def solve(self, records: Sequence[tuple[np.ndarray, np.ndarray]], burn_in: int) -> float:
         """Sets the weights from standardised records ((T, n_u), (T, n_y)), the first ``burn_in`` samples of each
         left out of the errors; returns the mean squared error of the fit."""
         ...

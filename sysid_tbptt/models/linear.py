@@ -37,7 +37,7 @@ class Anchor(torch.nn.Module):
         self.register_buffer("weight", torch.zeros(n_regressors, n_y, dtype=torch.float64))
         self.register_buffer("bias", torch.zeros(n_y, dtype=torch.float64))
 
-    def fit(self, records: Records, burn_in: int) -> float:
+    def solve(self, records: Records, burn_in: int) -> float:
         """Least squares on the one-step-ahead errors; returns their mean square."""
         rows = [self._regressors(u, y)[burn_in:] for u, y in records]
         regressors = np.concatenate([np.pad(row, ((0, 0), (0, 1)), constant_values=1.0) for row in rows])

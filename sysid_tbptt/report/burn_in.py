@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from .published import PAPER_EPOCHS, is_papers, paper_tables
+from .regimes import WINDOWS, bptt, comparable, finished, stateful
 from .selection import RULES
 
 PARTS = ("train", "test")
 VALUES = ("m0", "mstar", "change", "stateful", "bptt")
 MODEL = ["dataset", "split", "revision", "test_set", "model", "hidden_size", "setting"]
-WINDOWS = ["seq_len", "batch_size", "budget"]
 ERRORS = ("m0", "mstar", "stateful", "bptt")
 SPREAD = ("min", "max")
 COLUMNS = [
@@ -31,22 +31,23 @@ PUBLISHED = "published"
 def burn_in_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Rows by N and rule, from the rows of `frame`; MSE in standardised units: median, least and largest over seeds.
 
-    ``change`` is that of m* against m = 0 of the same N, in percent. A row needs m = 0 and one more m; what was not
-    run is missing. Rows of the rule "published" hold the paper's values for the same data, model and N.
+    ``change`` is that of m* against m = 0 of the same N, in percent. A row needs m = 0 and one more m, each with all
+    the seeds of the study, so that medians are over the same seeds; the error of a diverged run is infinite. What was
+    not run is missing. Rows of the rule "published" hold the paper's values for the same data, model and N.
     """
-    usable = runs[runs["status"] == "ok"]
+    usable = finished(runs)
     rows = [row for key, part in usable.groupby(MODEL) for row in _rows(_named(MODEL, key), part)]
     return pd.DataFrame(rows, columns=COLUMNS).drop_duplicates(ignore_index=True)
 
 
 def _rows(model: dict[str, Any], runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for key, part in runs[runs["regime"] == "stateless"].groupby(WINDOWS):
-        windows = _named(WINDOWS, key)
+        windows, part = _named(WINDOWS, key), comparable(part)
         curve = part.groupby("burn_in")[["train_mse", "val_mse", "test_mse"]].median().reset_index()
         if len(curve) < 2 or 0 not in set(curve["burn_in"]):
             continue
-        seeds = part.groupby("burn_in")["seed"].nunique().min()
-        beside = _stateful(runs, windows) | _bptt(runs, windows) | {"seeds": seeds}
+        beside = _errors("stateful", stateful(runs, windows)) | _errors("bptt", bptt(runs, windows["budget"]))
+        beside["seeds"] = part["seed"].nunique()
         for rule in RULES:
             m_star = rule.choose(curve, model["dataset"], model["split"])
             yield model | windows | beside | {"rule": rule.name} | _chosen(part, m_star)
@@ -61,24 +62,6 @@ def _chosen(stateless: pd.DataFrame, m_star: int) -> dict[str, Any]:
 
 def _changes(row: dict[str, Any]) -> dict[str, float]:
     return {f"change_{part}": 100 * (row[f"mstar_{part}"] / row[f"m0_{part}"] - 1) for part in PARTS}
-
-
-def _stateful(runs: pd.DataFrame, windows: dict[str, Any]) -> dict[str, float]:
-    """The stateful runs of the same windows."""
-    same = (runs[WINDOWS] == pd.Series(windows)).all(axis=1)
-    return _errors("stateful", _least_m(runs[(runs["regime"] == "stateful") & same]))
-
-
-def _bptt(runs: pd.DataFrame, windows: dict[str, Any]) -> dict[str, float]:
-    """The runs on the whole record: of the same budget in steps, or of the most epochs, an epoch being one step."""
-    bptt = runs[runs["regime"] == "bptt"]
-    in_epochs = windows["budget"].endswith("epochs")
-    same = bptt["epochs"] == bptt["epochs"].max() if in_epochs else bptt["budget"] == windows["budget"]
-    return _errors("bptt", _least_m(bptt[same]))
-
-
-def _least_m(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs[runs["burn_in"] == runs["burn_in"].min()]
 
 
 def _errors(name: str, runs: pd.DataFrame) -> dict[str, float]:

@@ -10,18 +10,9 @@ import pandas as pd
 from ..config import RunConfig
 from ..runs.record import RunRecord
 
-SETTING = (
-    "num_layers",
-    "learning_rate",
-    "lr_schedule",
-    "lr_stages",
-    "lr_factor",
-    "clip_norm",
-    "weight_decay",
-    "input_noise",
-    "validate_every",
-    "patience",
-)
+_APART = {"suite", "dataset", "split", "model", "hidden_size", "seed", "steps", "epochs"}
+_APART |= {"seq_len", "burn_in", "init_mode", "batch_size"}
+SETTING = tuple(name for name in RunConfig.model_fields if name not in _APART)
 """Fields of a config that say how a model is trained, apart from windows, budget and seed."""
 
 COLUMNS = [

@@ -1,4 +1,4 @@
-"""Test errors in physical units, best first within each test set of each protocol."""
+"""Test errors in physical units of everything that was run, least first within each test set of each protocol."""
 
 from __future__ import annotations
 
@@ -10,15 +10,27 @@ from ..runs.store import Store
 from .frame import frame
 
 TEST = ["dataset", "split", "revision", "test_set", "channel", "unit"]
-ENTRY = ["regime", "model", "hidden_size", "seq_len", "burn_in", "batch_size", "setting", "budget", "parameters"]
+ENTRY = [
+    "suite",
+    "regime",
+    "model",
+    "hidden_size",
+    "seq_len",
+    "burn_in",
+    "batch_size",
+    "setting",
+    "budget",
+    "parameters",
+]
 
 
 def leaderboard(results: str | Path) -> pd.DataFrame:
     """One row a test set, output channel and setting: median, least and largest test RMSE over the seeds.
 
-    The RMSE is that of the free-run simulation after the benchmark's init window, in the unit of the column
-    ``unit``; ``seeds`` counts the runs behind a row. Rows of one test set are sorted by the median, and test sets
-    of different splits or data revisions are never mixed.
+    The RMSE is that of the free-run simulation after the benchmark's init window, in the unit of the column ``unit``;
+    ``seeds`` counts the runs behind a row. Rows of one test set are sorted by the median, and test sets of different
+    splits or data revisions are never mixed. All settings are listed, so that the first row is the least test error
+    and no choice: a setting is chosen on validation data, see `sysid_tbptt.report.selection`.
 
     Raises:
         StoreError: the results folder cannot be read.

@@ -52,7 +52,7 @@ def write_figures(results: str | Path) -> list[Path]:
     for (suite, dataset), records in _by_data(store.records()).items():
         runs = runs_frame(records)
         for figure in STUDIES:
-            stem = store.root / "figures" / f"{file_name(suite)}-{file_name(dataset)}-{figure.NAME}"
+            stem = store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{figure.NAME}"
             written += _write(draw, figure.pages(runs), figure.NOTE, records, stem)
     for record in best_predicted(store):
         written += write_simulation(store, record)
@@ -71,7 +71,9 @@ def write_simulation(store: Store, record: RunRecord) -> list[Path]:
     if {prediction.test_set for prediction in predictions} != record.metrics["test"].keys():
         raise StoreError(f"{path}: holds other test sets than the run's record; delete it")
     pages = simulation.pages(record, predictions)
-    stem = store.root / "figures" / f"{record.run_id}-{simulation.NAME}"
+    config = record.config
+    run = f"{file_name(config.dataset)}-{file_name(config.model)}-N{config.seq_len}-m{config.burn_in}-s{config.seed}"
+    stem = store.root / "figures" / file_name(config.suite) / f"{run}-{simulation.NAME}"
     return _write(renderer(), pages, f"{simulation.NOTE} {simulation.told(record)}", [record], stem)
 
 

@@ -12,11 +12,12 @@ import pandas as pd
 class Rule:
     """m* minimises (1 - w) MSE_train + w MSE_val with w = ``val_weight``; of equals the smallest.
 
-    ``caps`` holds the largest m* allowed, by data set and split.
+    ``caps`` holds the largest m* allowed, by data set and split; ``told`` is the rule in words.
     """
 
     name: str
     val_weight: float
+    told: str
     caps: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def choose(self, curve: pd.DataFrame, dataset: str, split: str) -> int:
@@ -28,10 +29,15 @@ class Rule:
         return int(by_m.index[int(cost.argmin())])
 
 
-PAPER = Rule("paper", val_weight=0.3, caps={("silverbox", "paper"): 95})
+PAPER = Rule(
+    "paper",
+    val_weight=0.3,
+    told="least 0.7 MSE_train + 0.3 MSE_val (silverbox: at most 95)",
+    caps={("silverbox", "paper"): 95},
+)
 """The rule of Schiller et al. 2026: it leans on the training error, and the silverbox cap is set by hand."""
 
-VAL = Rule("val", val_weight=1.0)
+VAL = Rule("val", val_weight=1.0, told="least MSE_val")
 """The least validation error."""
 
 RULES = (PAPER, VAL)

@@ -16,6 +16,7 @@ from .burn_in import PARTS, PUBLISHED, burn_in_table
 from .caption import provenance_line
 from .frame import frame
 from .published import PAPER_CITATION
+from .selection import RULES
 
 MSE_SCALE = 100
 """Tables to read show MSE in standardised units times this, as the paper does; the CSV holds it as it is."""
@@ -71,10 +72,10 @@ def _write(table: pd.DataFrame, records: Sequence[RunRecord], stem: Path) -> lis
 
 
 def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
+    rules = "; ".join(f"m* by rule {rule.name}: {rule.told}" for rule in RULES)
     notes = [
         "MSE of the free-run simulation from a zero state, all steps, standardised units; change: of m* against m=0; "
-        "more than one seed: median (least to largest). m* by rule paper: least 0.7 MSE_train + 0.3 MSE_val "
-        "(silverbox: at most 95); by rule val: least MSE_val. Test data decide nothing."
+        f"more than one seed: median (least to largest). {rules}. Test data decide nothing."
     ]
     if anchors := _anchors(records):
         notes.append(f"Without a network, test MSE x {MSE_SCALE}: {anchors}")

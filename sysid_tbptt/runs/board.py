@@ -1,7 +1,8 @@
-"""A board that the workers of one call share: how far each run is, and whether all are to stop."""
+"""A board that the workers of one call share: which runs have begun, how far each is, whether all are to stop."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,27 +11,37 @@ import numpy as np
 class Board:
     """A file of integers mapped into memory, so that threads and processes use it alike."""
 
-    def __init__(self, path: Path, n_runs: int) -> None:
-        self.path, self.n_runs = path, n_runs
+    def __init__(self, path: Path, n_runs: int, owner: int | None = None) -> None:
+        self.path, self.n_runs, self.owner = path, n_runs, owner or os.getpid()
         if not path.exists():
-            path.write_bytes(np.zeros(n_runs + 1, np.int64).tobytes())
-        self._cells = np.memmap(path, dtype=np.int64, mode="r+")
+            path.write_bytes(np.zeros(2 * n_runs + 1, np.int64).tobytes())
+        cells = np.memmap(path, dtype=np.int64, mode="r+")
+        self._steps, self._begun, self._stop = cells[:n_runs], cells[n_runs:-1], cells[-1:]
+
+    def begin(self, run: int) -> None:
+        """Says that a run is under way."""
+        self._begun[run] = 1
+
+    def begun(self, run: int) -> bool:
+        """Whether a run was ever under way."""
+        return bool(self._begun[run])
 
     def report(self, run: int, step: int) -> None:
         """Says how many steps a run has done."""
-        self._cells[run] = step
+        self._steps[run] = step
 
-    def steps(self) -> np.ndarray:
+    def steps(self) -> list[int]:
         """Steps done by each run."""
-        return np.array(self._cells[: self.n_runs])
+        return [int(step) for step in self._steps]
 
     def stop(self) -> None:
         """Asks all runs to save their state and end."""
-        self._cells[self.n_runs] = 1
+        self._stop[0] = 1
 
     @property
     def stopping(self) -> bool:
-        return bool(self._cells[self.n_runs])
+        """Whether to end: because all are asked to, or because the process that waits for the runs has died."""
+        return bool(self._stop[0]) or self.owner not in (os.getpid(), os.getppid())
 
-    def __reduce__(self) -> tuple[type[Board], tuple[Path, int]]:
-        return Board, (self.path, self.n_runs)
+    def __reduce__(self) -> tuple[type[Board], tuple[Path, int, int]]:
+        return Board, (self.path, self.n_runs, self.owner)

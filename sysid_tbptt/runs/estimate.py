@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from statistics import median
 
 from ..config import RunConfig
-from ..training.engines import load_engine
+from ..training.engines import CLOSED_FORM, load_engine
 from ..training.job import Control
 from .provenance import device
 from .record import RunRecord
@@ -36,9 +36,14 @@ def shape(config: RunConfig, engine: str) -> Shape:
     )
 
 
-def effort(config: RunConfig) -> int:
+def steps_of(config: RunConfig, engine: str) -> int:
+    """Optimiser steps of a run; what is solved in closed form is one."""
+    return 1 if engine == CLOSED_FORM else config.steps
+
+
+def effort(config: RunConfig, engine: str) -> int:
     """What a run costs against others, before anything is measured; for the order of the queue."""
-    return config.steps * config.seq_len * (config.batch_size + _LATENCY)
+    return steps_of(config, engine) * config.seq_len * (config.batch_size + _LATENCY)
 
 
 class Estimator:
@@ -56,7 +61,7 @@ class Estimator:
         key = shape(config, engine)
         if key not in self._steps_per_s:
             self._steps_per_s[key] = _try_safely(config, engine)
-        return config.steps / self._steps_per_s[key]
+        return steps_of(config, engine) / self._steps_per_s[key]
 
 
 def _try_safely(config: RunConfig, engine: str) -> float:
@@ -64,14 +69,14 @@ def _try_safely(config: RunConfig, engine: str) -> float:
     try:
         return _try(config, engine)
     except Exception:
-        return float(config.steps)
+        return float(steps_of(config, engine))
 
 
 def _try(config: RunConfig, engine: str) -> float:
     """Steps a second of a short training; the first is not counted, since it may compile."""
     _time(config, engine, 1)
     steps = 1
-    while (elapsed := _time(config, engine, steps)) < TRIAL_SECONDS and steps < config.steps:
+    while (elapsed := _time(config, engine, steps)) < TRIAL_SECONDS and steps < steps_of(config, engine):
         steps *= 4
     return steps / elapsed
 

@@ -1,94 +1,132 @@
-"""Where tasks run: one after another, in threads, or in processes. All give the same records."""
+"""Where tasks run: in threads or in processes. Both give the same records."""
 
 from __future__ import annotations
 
-import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ..errors import EngineError
 from .board import Board
 from .record import RunRecord
-from .worker import Task, perform
+from .worker import Task, failure, perform
 
 Parallel = Literal["threads", "processes"]
 _LOOK_SECONDS = 0.1
 
+OnRecord = Callable[[RunRecord], None]
+OnSteps = Callable[[dict[str, int]], None]
+
 
 def cores() -> int:
     """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    import loky
+
+    return int(loky.cpu_count())
 
 
-def execute(
-    tasks: Sequence[Task],
-    *,
-    workers: int,
-    parallel: Parallel,
-    on_record: Callable[[RunRecord], None],
-    on_steps: Callable[[Sequence[int]], None],
-) -> None:
+def execute(tasks: Sequence[Task], *, workers: int, parallel: Parallel, on_record: OnRecord, on_steps: OnSteps) -> None:
     """Performs the tasks in their order on ``workers`` workers; ``on_record`` is called here as each one ends.
 
-    ``on_steps`` is told several times a second how many steps each task has done. On KeyboardInterrupt the
-    workers save their states and end before it is raised again.
+    ``on_steps`` is told several times a second how many steps each run has done, by its run_id. When a worker
+    process dies, the runs that were under way are done again one at a time, and one that kills its worker alone is
+    recorded as a failure. On KeyboardInterrupt the workers save their states and end before it is raised again.
 
     Raises:
-        EngineError: a worker process died.
+        EngineError: worker processes cannot be started.
     """
-    with tempfile.TemporaryDirectory() as folder, _pool(workers, parallel) as pool:
+    with tempfile.TemporaryDirectory() as folder:
         board = Board(Path(folder) / "board", len(tasks))
-        futures = {pool.submit(perform, task, board) for task in tasks}
-        try:
-            while futures:
-                ended, futures = wait(futures, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
-                on_steps(board.steps().tolist())
-                _take(ended, on_record)
-        except BaseException:
-            board.stop()
-            _drain(futures, on_record)
-            raise
+        queue = _Queue({task.run_id: task for task in tasks}, board, on_record, on_steps)
+        if parallel == "threads" or workers == 1:
+            queue.empty(queue.left, workers, "threads")
+            return
+        while queue.left and not queue.empty(queue.left, workers, "processes"):
+            suspects = [task for task in queue.left.values() if board.begun(task.slot)]
+            if not suspects:
+                raise EngineError("the worker processes die before they begin; try --threads 1 to see why")
+            for task in suspects:
+                if not queue.empty({task.run_id: task}, 1, "processes"):
+                    queue.keep(failure(task, "its process died, perhaps for want of memory; it was the only run then"))
 
 
-def _take(ended: set[Future[RunRecord | None]], on_record: Callable[[RunRecord], None]) -> None:
-    for future in ended:
-        try:
+@dataclass
+class _Queue:
+    """The tasks that have no record yet."""
+
+    left: dict[str, Task]
+    board: Board
+    on_record: OnRecord
+    on_steps: OnSteps
+    futures: set[Future[RunRecord | None]] = field(default_factory=set)
+
+    def empty(self, tasks: dict[str, Task], workers: int, parallel: Parallel) -> bool:
+        """Performs these tasks; False as soon as a worker has died."""
+        with _pool(min(workers, len(tasks)), parallel) as pool:
+            try:
+                self.futures = set()
+                for task in tasks.values():
+                    self.futures.add(pool.submit(perform, task, self.board))
+                return self._wait()
+            except BaseException:
+                self._stop()
+                raise
+
+    def keep(self, record: RunRecord) -> None:
+        self.on_record(record)
+        del self.left[record.run_id]
+
+    def _wait(self) -> bool:
+        alive = True
+        while self.futures and alive:
+            ended, _ = wait(self.futures, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            steps = self.board.steps()
+            self.on_steps({run_id: steps[task.slot] for run_id, task in self.left.items()})
+            alive = self._take(ended)
+        return alive
+
+    def _take(self, ended: set[Future[RunRecord | None]]) -> bool:
+        """Keeps the records of the tasks that have ended; False if one has none because its process is gone."""
+        whole = {future for future in ended if not future.cancelled() and future.exception() is None}
+        for future in whole:
             record = future.result()
-        except Exception as error:  # perform() raises none: the process is gone
-            raise EngineError(
-                f"a worker process died ({type(error).__name__}), perhaps for want of memory; run again to go on, on "
-                "fewer workers (--threads) if it dies again"
-            ) from error
-        if record is not None:
-            on_record(record)
+            if record is not None:
+                self.keep(record)
+            self.futures.discard(future)
+        return whole == ended
 
-
-def _drain(futures: set[Future[RunRecord | None]], on_record: Callable[[RunRecord], None]) -> None:
-    """Lets the runs under way save their states; those that have just ended are recorded."""
-    under_way = {future for future in futures if not future.cancel()}
-    _take({future for future in wait(under_way).done if future.exception() is None}, on_record)
+    def _stop(self) -> None:
+        """Lets the runs under way save their states, and keeps the records of those that have just ended."""
+        self.board.stop()
+        self._take(wait({future for future in self.futures if not future.cancel()}).done)
 
 
 @contextmanager
 def _pool(workers: int, parallel: Parallel) -> Iterator[Executor]:
-    if parallel == "threads" or workers == 1:
+    if parallel == "threads":
         with ThreadPoolExecutor(workers) as threads:
             yield threads
         return
     import loky  # processes that do not import the caller's script again
 
-    pool = loky.ProcessPoolExecutor(workers, initializer=_ignore_interrupts)
+    pool = loky.ProcessPoolExecutor(workers, initializer=_prepare_process)
     try:
         yield pool
     finally:
         pool.shutdown(wait=True)
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; only the one that waits for the others answers it."""
+def _prepare_process() -> None:
+    """Ctrl-C reaches every process of the terminal; only the one that waits for the others answers it.
+
+    A process has one thread: there are as many of them as workers.
+    """
+    import torch
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from rich.console import Console
 
 from ..config import RunConfig
 from .estimate import Estimator
-from .executors import Parallel, cores, execute
+from .executors import cores, execute
 from .plan import Group, Plan, Planned, make_plan
 from .progress import Reporter, duration
 from .provenance import command
 from .record import RunRecord
-from .store import Store
+from .store import Store, locked
 from .worker import Task
 
 CHECKPOINT_SECONDS = 30.0
@@ -50,10 +51,10 @@ def train(
     console = console or Console(stderr=True)
     if results is None:
         return _Call(None, console, engine, workers or cores(), False, after_group).train(runs)
-    store = Store(results)
-    with store.locked():
+    with locked(results):
+        store = Store(results)
         for damage in store.set_damages_aside():
-            console.print(f"set aside, and to be run again: {damage}", markup=False, highlight=False)
+            console.print(f"set aside, and to be run again: {damage}", markup=False, highlight=False, soft_wrap=True)
         return _Call(store, console, engine, workers or cores(), keep_weights, after_group).train(runs)
 
 
@@ -80,32 +81,46 @@ class _Call:
     def _perform(self, plan: Plan) -> None:
         seconds = estimates(plan.todo, self.store)
         self.console.print(f"estimate: {duration(sum(seconds.values()) / self.workers)} on {self.workers} workers")
+        reporter = Reporter(self.console, seconds, {run.run_id: run.steps for run in plan.todo}, self.workers)
         self.left = Counter(run.group for run in plan.todo)
-        for parallel, queue in plan.by_executor().items():
-            self._execute(queue, parallel, [seconds[run.run_id] for run in queue])
-
-    def _execute(self, queue: Sequence[Planned], parallel: Parallel, seconds: Sequence[float]) -> None:
-        reporter = Reporter(self.console, seconds, [run.config.steps for run in queue], self.workers)
-        groups = {run.run_id: run.group for run in queue}
+        groups = {run.run_id: run.group for run in plan.todo}
 
         def on_record(record: RunRecord) -> None:
             self._keep(record)
             reporter.on_record(record)
             self._count(groups[record.run_id])
 
-        with reporter.shown():
-            execute(
-                [self._task(run, slot) for slot, run in enumerate(queue)],
-                workers=min(self.workers, len(queue)),
-                parallel=parallel,
-                on_record=on_record,
-                on_steps=reporter.on_steps,
-            )
+        with reporter.shown(), self._told_how_to_go_on():
+            for parallel, queue in plan.by_executor().items():
+                tasks = [self._task(run, slot) for slot, run in enumerate(queue)]
+                for task in tasks:
+                    if task.checkpoint and task.checkpoint.exists():
+                        reporter.resumes(task.run_id)
+                execute(
+                    tasks,
+                    workers=self.workers,
+                    parallel=parallel,
+                    on_record=on_record,
+                    on_steps=reporter.on_steps,
+                )
+
+    @contextmanager
+    def _told_how_to_go_on(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            said = f"saved. To go on, type: {command()}" if self.store else "nothing is saved without a results folder."
+            self.console.print(f"stopped; {said}", markup=False, highlight=False, soft_wrap=True)
+            raise
 
     def _count(self, group: Group) -> None:
+        """Calls ``after_group`` when the group is complete; what goes wrong there stops no training."""
         self.left[group] -= 1
         if self.after_group and not self.left[group]:
-            self.after_group()
+            try:
+                self.after_group()
+            except Exception as error:
+                self.console.print(f"after a group of runs: {type(error).__name__}: {error}", markup=False)
 
     def _task(self, run: Planned, slot: int) -> Task:
         store = self.store

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..config import RunConfig
+from ..registry import load_dataset
 from ..training.engines import load_engine, pick
-from .estimate import effort
+from .estimate import effort, steps_of
 from .executors import Parallel
+from .record import RunRecord
 from .store import Store
 from .worker import build
 
 Group = tuple[str | int, ...]
+"""Runs that are queued together: those of one data set, model and N."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,16 @@ class Planned:
 
     @property
     def group(self) -> Group:
-        """Runs that make up one row of a table."""
         config = self.config
         return config.suite, config.dataset, config.split, config.model, config.hidden_size, config.seq_len
+
+    @property
+    def steps(self) -> int:
+        return steps_of(self.config, self.engine)
+
+    @property
+    def effort(self) -> int:
+        return effort(self.config, self.engine)
 
 
 @dataclass(frozen=True)
@@ -56,21 +66,39 @@ def make_plan(configs: Iterable[RunConfig], *, engine: str, store: Store | None)
         EngineError: there is no such engine, or it cannot take a run.
         ConfigError, DataError, ModelError: a run cannot be built.
     """
-    runs: list[Planned] = []
-    reasons: dict[str, None] = {}
-    for config in dict.fromkeys(configs):
-        data, job = build(config)
-        picked, reason = pick(engine, job)
-        if reason:
-            reasons[f"{config.model}, hidden_size={config.hidden_size}: {reason}"] = None
-        runs.append(Planned(config, config.run_id(data.revision), picked.NAME))
-    todo = [run for run in runs if not _done(store, run)]
-    return Plan(tuple(runs), tuple(_queue(todo)), tuple(reasons))
+    planner = _Planner(engine, store)
+    runs = [planner.plan(config) for config in dict.fromkeys(configs)]
+    todo = [run for run in runs if not planner.done(run.run_id)]
+    return Plan(tuple(runs), tuple(_queue(todo)), tuple(planner.passed_over))
 
 
-def _done(store: Store | None, run: Planned) -> bool:
-    record = store.get(run.run_id) if store else None
-    return record is not None and record.done
+class _Planner:
+    """Finds the engine of each run; runs of one shape have one engine, so that few need to be built."""
+
+    def __init__(self, engine: str, store: Store | None) -> None:
+        self.engine, self.store = engine, store
+        self.passed_over: dict[str, None] = {}
+        self._engines: dict[tuple[object, ...], str] = {}
+
+    def plan(self, config: RunConfig) -> Planned:
+        run_id = config.run_id(load_dataset(config.dataset, config.split).revision)
+        record = self.done(run_id)
+        return Planned(config, run_id, record.engine or "" if record else self._engine(config))
+
+    def done(self, run_id: str) -> RunRecord | None:
+        """The record of a run that need not be done again."""
+        record = self.store.get(run_id) if self.store else None
+        return record if record is not None and record.done else None
+
+    def _engine(self, config: RunConfig) -> str:
+        varying = {"suite", "burn_in", "seed", "steps", "epochs"}
+        key = tuple(value for name, value in config.model_dump().items() if name not in varying)
+        if key not in self._engines:
+            picked, reason = pick(self.engine, build(config)[1])
+            self._engines[key] = picked.NAME
+            if reason:
+                self.passed_over[f"{config.model}, hidden_size={config.hidden_size}: {reason}"] = None
+        return self._engines[key]
 
 
 def _queue(todo: Sequence[Planned]) -> list[Planned]:
@@ -78,5 +106,5 @@ def _queue(todo: Sequence[Planned]) -> list[Planned]:
     groups: dict[Group, list[Planned]] = {}
     for run in todo:
         groups.setdefault(run.group, []).append(run)
-    cheapest_first = sorted(groups.values(), key=lambda group: sum(effort(run.config) for run in group))
-    return [run for group in cheapest_first for run in sorted(group, key=lambda run: -effort(run.config))]
+    cheapest_first = sorted(groups.values(), key=lambda group: sum(run.effort for run in group))
+    return [run for group in cheapest_first for run in sorted(group, key=lambda run: -run.effort)]

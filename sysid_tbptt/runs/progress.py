@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -17,12 +17,15 @@ _LINE_SECONDS = 30.0
 class Reporter:
     """Tells how far a call is, with an estimate that corrects itself as work is done.
 
-    ``seconds`` holds the estimated seconds of each run on one of ``workers`` workers.
+    ``seconds`` holds the estimated seconds of each run on one of ``workers`` workers, ``steps`` its steps, both by
+    run_id. What a resumed run had done before is no sign of speed.
     """
 
-    def __init__(self, console: Console, seconds: Sequence[float], steps: Sequence[int], workers: int) -> None:
+    def __init__(self, console: Console, seconds: Mapping[str, float], steps: Mapping[str, int], workers: int) -> None:
         self.console, self.seconds, self.steps, self.workers = console, seconds, steps, workers
         self.n_ended = 0
+        self._done = dict.fromkeys(seconds, 0.0)
+        self._before = dict.fromkeys(seconds, 0.0)
         self._began = self._last_line = time.monotonic()
         self._bar = Progress(
             SpinnerColumn(),
@@ -34,42 +37,57 @@ class Reporter:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=sum(seconds), left="")
+        self._task = self._bar.add_task("", total=sum(seconds.values()), left="")
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Shows the bar while the block runs."""
-        self._describe(0.0)
+        self._describe()
         with self._bar:
             yield
 
-    def on_steps(self, done: Sequence[int]) -> None:
-        """Takes the steps done by each run."""
-        fractions = [min(1.0, n / steps) for n, steps in zip(done, self.steps, strict=True)]
-        work = sum(fraction * s for fraction, s in zip(fractions, self.seconds, strict=True))
-        self._describe(work)
+    def resumes(self, run_id: str) -> None:
+        """Takes note of a run that goes on from a checkpoint."""
+        self._before[run_id] = -1.0  # until it first says how far it is
+
+    def on_steps(self, steps: Mapping[str, int]) -> None:
+        """Takes the steps done by runs that have not ended."""
+        for run_id, done in steps.items():
+            if done:
+                self._note(run_id, min(1.0, done / self.steps[run_id]))
+        self._describe()
         if not self.console.is_terminal and time.monotonic() - self._last_line > _LINE_SECONDS:
             self._last_line = time.monotonic()
-            self.console.print(f"{self.n_ended}/{len(self.steps)} runs, {self._left(work)}")
+            self.console.print(f"{self.n_ended}/{len(self.seconds)} runs, {self._left()}")
 
     def on_record(self, record: RunRecord) -> None:
         """Takes note of a run that has ended, and says so if it did not end well."""
         self.n_ended += 1
+        self._note(record.run_id, 1.0)
+        self._describe()
         if record.status != "ok":
             self.console.print(f"{record.status}: {label(record)}: {record.reason}", markup=False)
 
-    def _describe(self, work: float) -> None:
-        self._bar.update(
-            self._task, completed=work, description=f"{self.n_ended}/{len(self.steps)} runs", left=self._left(work)
-        )
+    def _note(self, run_id: str, fraction: float) -> None:
+        if self._before[run_id] < 0:
+            self._before[run_id] = fraction
+        self._done[run_id] = fraction
 
-    def _left(self, work: float) -> str:
+    def _work(self, fractions: Mapping[str, float]) -> float:
+        return sum(max(0.0, fractions[run_id]) * seconds for run_id, seconds in self.seconds.items())
+
+    def _describe(self) -> None:
+        runs = f"{self.n_ended}/{len(self.seconds)} runs"
+        self._bar.update(self._task, completed=self._work(self._done), description=runs, left=self._left())
+
+    def _left(self) -> str:
         """Time left: at first by the estimate, then by the speed seen."""
-        elapsed, total = time.monotonic() - self._began, sum(self.seconds)
-        expected = total / self.workers
-        if work > 0.02 * total or elapsed > 0.1 * expected:
-            expected = elapsed * total / max(work, 1e-9)
-        return f"about {duration(max(0.0, expected - elapsed))} left"
+        elapsed, total = time.monotonic() - self._began, sum(self.seconds.values())
+        done, here = self._work(self._done), self._work(self._done) - self._work(self._before)
+        left = (total - done) / self.workers
+        if here > 0.02 * total or elapsed > 0.1 * total / self.workers:
+            left = elapsed * (total - done) / max(here, 1e-9)
+        return f"about {duration(max(0.0, left))} left"
 
 
 def label(record: RunRecord) -> str:

@@ -16,7 +16,13 @@ from ..suite import describe
 SCHEMA = 1
 """Raised, with a migration, when the fields of a record change their meaning."""
 
+_SCORES = ("mse_scaled", "rmse", "unit")
+
 Status = Literal["ok", "diverged", "failed"]
+
+
+class NewerSchema(StoreError):
+    """A record was written by a newer version of this package."""
 
 
 class Loss(BaseModel):
@@ -72,6 +78,19 @@ class RunRecord(BaseModel):
     time: Time = Time()
     provenance: dict[str, Any] = {}
 
+    def _check_metrics(self) -> None:
+        """A run that ended well has scores of every part.
+
+        Raises:
+            StoreError: some are missing.
+        """
+        if self.status != "ok":
+            return
+        test = self.metrics.get("test")
+        parts = [self.metrics.get("train"), self.metrics.get("val"), *(test.values() if isinstance(test, dict) else [])]
+        if not test or not all(isinstance(part, dict) and part.keys() >= set(_SCORES) for part in parts):
+            raise StoreError(f"key 'metrics': a run that ended well has {', '.join(_SCORES)} of train, val and test")
+
     @property
     def done(self) -> bool:
         """Whether running it again would give the same; a failure would not."""
@@ -103,12 +122,15 @@ class RunRecord(BaseModel):
             raise StoreError(f"not a line of JSON ({error})") from error
         if not isinstance(fields, dict):
             raise StoreError("not a JSON object")
-        if fields.get("schema") != SCHEMA:
-            raise StoreError(
-                f"schema {fields.get('schema')!r} where {SCHEMA} is known; read it with a newer version of sysid-tbptt"
-            )
+        schema = fields.get("schema")
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise NewerSchema(f"schema {schema} where {SCHEMA} is known; use a newer version of sysid-tbptt")
+        if schema != SCHEMA:
+            raise StoreError(f"schema {schema!r} where {SCHEMA} is known")
         try:
-            return cls.model_validate(fields)
+            record = cls.model_validate(fields)
+            record._check_metrics()
+            return record
         except ValidationError as error:
             raise StoreError(describe(error)) from error
 

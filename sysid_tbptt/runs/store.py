@@ -5,7 +5,7 @@
     results/weights/<run_id>.safetensors                                  where they are kept
     results/predictions/<run_id>.npz                                      of the test sets, beside the weights
 
-Only one process writes records to a folder at a time, see `Store.locked`.
+Only one process writes records to a folder at a time, see `locked`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,21 @@ from filelock import FileLock, Timeout
 from ..config import RunConfig
 from ..errors import StoreError
 from .atomic import write_whole
-from .record import RunRecord
+from .record import NewerSchema, RunRecord
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A line of a records file that is no record: file, line number from 1, the line, what is wrong with it."""
+    """A line of a records file that is no record: file, line number from 1, the line, what is wrong with it.
+
+    A ``newer`` one is not damaged, but of a schema that this version does not know.
+    """
 
     path: Path
     number: int
     line: str
     reason: str
+    newer: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}, line {self.number}: {self.reason}"
@@ -73,7 +77,14 @@ class Store:
         self._by_id[record.run_id] = record
 
     def set_damages_aside(self) -> list[Damage]:
-        """Moves lines that are no records into ``<file>.damaged``, so that their runs are done again; tells which."""
+        """Moves lines that are no records into ``<file>.damaged``, so that their runs are done again; tells which.
+
+        Raises:
+            StoreError: a record is of a newer schema, and belongs to a newer version of this package.
+        """
+        for damage in self.damages:
+            if damage.newer:
+                raise StoreError(str(damage))
         damages, self.damages = self.damages, []
         for path in {damage.path for damage in damages}:
             aside = path.with_suffix(".damaged")
@@ -99,28 +110,6 @@ class Store:
         """Where the simulated test outputs of a finished run are kept."""
         return self.root / "predictions" / f"{run_id}.npz"
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other processes from writing here.
-
-        Raises:
-            StoreError: another process is at it, or the folder cannot be written.
-        """
-        lock = FileLock(self.root / ".lock", timeout=0)
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout as error:
-            raise StoreError(
-                f"{self.root}: another run is writing here; wait for it, or choose another --results folder"
-            ) from error
-        except OSError as error:
-            raise StoreError(
-                f"{self.root}: cannot be written ({error.strerror}); choose another --results folder"
-            ) from error
-        with lock:
-            yield
-
     def _read(self, path: Path) -> list[RunRecord]:
         try:
             lines = path.read_bytes().decode("utf-8", errors="backslashreplace").split("\n")
@@ -133,7 +122,7 @@ class Store:
             try:
                 record = RunRecord.from_line(line)
             except StoreError as error:
-                self.damages.append(Damage(path, number, line, str(error)))
+                self.damages.append(Damage(path, number, line, str(error), isinstance(error, NewerSchema)))
             else:
                 records[record.run_id] = record
         return list(records.values())
@@ -141,6 +130,30 @@ class Store:
     def _write(self, path: Path, records: list[RunRecord]) -> None:
         write_whole(path, _as_bytes([record.to_line() for record in records]))
         self._lines[path] = records
+
+
+@contextmanager
+def locked(root: str | Path) -> Iterator[None]:
+    """Keeps other processes from writing to a results folder; a `Store` to write with is read within.
+
+    Raises:
+        StoreError: another process is at it, or the folder cannot be written.
+    """
+    root = Path(root)
+    lock = FileLock(root / ".lock", timeout=0)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise StoreError(
+            f"{root}: another run is writing here; wait for it, or choose another --results folder"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{root}: cannot be written ({error.strerror}); choose another --results folder") from error
+    with lock:
+        for leftover in root.rglob(".*.tmp"):  # of writes that were killed
+            leftover.unlink(missing_ok=True)
+        yield
 
 
 def _as_bytes(lines: list[str]) -> bytes:

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from ..config import RunConfig
 from ..data.series import Dataset
-from ..errors import SysidError
+from ..errors import DataError, SysidError
 from ..registry import load_dataset
 from ..training.engines import pick
 from ..training.job import Arrays, Control, Interrupted, Job
@@ -23,7 +23,7 @@ from .atomic import write_whole
 from .board import Board
 from .checkpoint import Checkpoint, Spent
 from .predictions import write_predictions
-from .provenance import provenance
+from .provenance import provenance, versions
 from .record import Loss, RunRecord, Time
 
 _BUILDING = threading.Lock()
@@ -57,18 +57,25 @@ def build(config: RunConfig) -> tuple[Dataset, Job]:
 
 def perform(task: Task, board: Board) -> RunRecord | None:
     """The run's record; None if it was asked to stop. An error becomes a record of a failure."""
+    board.begin(task.slot)
     try:
         return _Sitting(task, board).perform()
     except Interrupted:
         return None
     except Exception as error:
-        return RunRecord(
-            run_id=task.run_id,
-            status="failed",
-            reason=_reason(error),
-            config=task.config,
-            provenance={"command": task.command},
-        )
+        return failure(task, _reason(error))
+
+
+def failure(task: Task, reason: str) -> RunRecord:
+    """The record of a run that came to no end."""
+    return RunRecord(
+        run_id=task.run_id,
+        status="failed",
+        reason=reason,
+        config=task.config,
+        engine=task.engine,
+        provenance={"command": task.command},
+    )
 
 
 @dataclass
@@ -83,11 +90,13 @@ class _Sitting:
 
     def perform(self) -> RunRecord:
         data, job = build(self.task.config)
+        if self.task.config.run_id(data.revision) != self.task.run_id:
+            raise DataError(f"the data set '{data.name}' was changed after the call began; run again")
         engine, _ = pick(self.task.engine, job)
         control = Control(progress=lambda step: self.board.report(self.task.slot, step))
         control.stopping = lambda: self.board.stopping
         if self.task.checkpoint:
-            self._resume(control, Checkpoint(self.task.checkpoint, f"{self.task.run_id} {engine.NAME}"))
+            self._resume(control, Checkpoint(self.task.checkpoint, mark(self.task, engine.NAME)))
         self.began, self.saved = (time.perf_counter(), time.thread_time()), time.perf_counter()
         outcome = run(job, data, engine, control)
         if outcome.status == "ok":
@@ -136,6 +145,11 @@ class _Sitting:
             time=_time(outcome, self.earlier, config),
             provenance=provenance(data, self.task.command),
         )
+
+
+def mark(task: Task, engine: str) -> str:
+    """What a checkpoint must be of to be of use: the run, the engine and the version of the package."""
+    return f"{task.run_id} {engine} {versions()['sysid-tbptt']}"
 
 
 def _time(outcome: Outcome, earlier: Spent, config: RunConfig) -> Time:

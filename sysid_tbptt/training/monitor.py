@@ -26,7 +26,7 @@ class Monitor:
         self._last: list[float] = []
         self._validation: list[float] = []
         self._best: Arrays = {}
-        self._best_step = 0
+        self._best_mse, self._best_step = np.inf, 0
         self._since_best = 0
 
     def losses(self, losses: np.ndarray) -> bool:
@@ -58,9 +58,9 @@ class Monitor:
 
     def validated(self, mse: float, weights: Arrays) -> bool:
         """Notes a validation; False when patience is at an end."""
-        best = min(self._validation, default=np.inf)
         self._validation.append(float(mse))
-        if mse < best:
+        if mse < self._best_mse:
+            self._best_mse = float(mse)
             self._best = {name: array.copy() for name, array in weights.items()}
             self._best_step, self._since_best = self.step, 0
         else:
@@ -83,7 +83,12 @@ class Monitor:
 
     def state(self) -> Arrays:
         counters = np.array([self.step, self._best_step, self._since_best], np.int64)
-        series = {"curve": self._curve, "last": self._last, "validation": self._validation, "block": [self._block]}
+        series = {
+            "curve": self._curve,
+            "last": self._last,
+            "validation": self._validation,
+            "sums": [self._block, self._best_mse],
+        }
         return (
             {"monitor.counters": counters}
             | {f"monitor.{key}": np.array(values, np.float64) for key, values in series.items()}
@@ -95,7 +100,7 @@ class Monitor:
         self._curve, self._last, self._validation = (
             state[f"monitor.{key}"].tolist() for key in ("curve", "last", "validation")
         )
-        self._block = float(state["monitor.block"][0])
+        self._block, self._best_mse = state["monitor.sums"].tolist()
         self._best = {
             name.removeprefix("best."): np.array(array) for name, array in state.items() if name.startswith("best.")
         }

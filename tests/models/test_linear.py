@@ -14,7 +14,7 @@ TAPS = [1.0, 0.5, -0.25, 0.1]
 def fitted(name, y, *, hidden_size, u=U, burn_in=0):
     model = ANCHORS[name](n_u=u.shape[1], n_y=y.shape[1], hidden_size=hidden_size)
     assert isinstance(model, SolvesItself)
-    mse = model.fit([(u, y)], burn_in)
+    mse = model.solve([(u, y)], burn_in)
     return model, mse
 
 
@@ -62,7 +62,7 @@ def test_several_records_do_not_run_into_each_other():
     y = lfilter(B, A, U, axis=0)
     model = ANCHORS["arx"](n_u=1, n_y=1, hidden_size=2)
     records = [(U, y), (U[::-1].copy(), lfilter(B, A, U[::-1], axis=0))]
-    assert model.fit(records, 0) < 1e-20
+    assert model.solve(records, 0) < 1e-20
 
 
 def test_an_unstable_model_runs_away_without_a_warning():

@@ -24,12 +24,12 @@ def record(m, train, val, test, *, status="ok", seconds=1.0, loss=(1.0,), every=
         steps_done=config.steps,
         engine=(where or {}).get("engine", "reference"),
         metrics={
-            "train": {"mse_scaled": train},
-            "val": {"mse_scaled": val},
+            "train": {"mse_scaled": train, "rmse": [train], "unit": ["V"]},
+            "val": {"mse_scaled": val, "rmse": [val], "unit": ["V"]},
             "test": {name: {"mse_scaled": mse, "rmse": [mse], "unit": ["V"]} for name, mse in tests.items()},
         },
         loss=Loss(curve=list(loss), curve_every=every),
-        time=Time(train_s=seconds),
+        time=Time(train_s=seconds, train_cpu_s=seconds),
         provenance={
             "device": (where or {}).get("device", "a chip"),
             "threads": 1,

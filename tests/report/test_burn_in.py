@@ -158,14 +158,30 @@ def test_different_settings_are_never_mixed(other):
         [],
         curve()[:1],
         curve()[1:],
-        [*curve()[:1], record(5, 1.0, 1.0, 1.0, status="diverged")],
+        [*curve()[:1], record(5, 1.0, 1.0, 1.0, status="failed")],
         [*curve()[:1], *curve(seq_len=24)[1:]],
         [record(0, 1.0, 1.0, 1.0, **CARRIED), record(5, 1.0, 1.0, 1.0, **CARRIED)],
     ],
-    ids=["none", "m=0 alone", "no m=0", "diverged", "other N", "stateful"],
+    ids=["none", "m=0 alone", "no m=0", "failed", "other N", "stateful"],
 )
 def test_a_row_takes_m_0_and_one_more(runs):
     assert table(*runs).empty
+
+
+def test_a_diverged_run_has_infinite_errors_and_is_never_chosen():
+    (paper, val) = table(*curve()[:1], record(5, 1.0, 1.0, 1.0, status="diverged")).to_dict("records")
+    assert (paper["m_star"], val["m_star"]) == (0, 0)
+
+
+def test_medians_are_over_the_same_seeds():
+    """m = 5 is best on the one seed that it was run with, and diverged on the others."""
+    both = [record(m, 1.0 + seed, 1.0 + seed, 1.0 + seed, seed=seed) for m in (0, 8) for seed in (0, 1, 2)]
+    alone = [record(5, 0.1, 0.1, 0.1, seed=0)]
+    assert set(table(*both, *alone)["m_star"]) == {0}
+    diverged = [record(5, 1.0, 1.0, 1.0, seed=seed, status="diverged") for seed in (1, 2)]
+    assert set(table(*both, *alone, *diverged)["m_star"]) == {0}
+    mended = [record(5, 0.2, 0.2, 0.2, seed=seed) for seed in (1, 2)]
+    assert set(table(*both, *alone, *mended)["m_star"]) == {5}
 
 
 def test_published_values_stand_beside_the_papers_experiment():

@@ -7,7 +7,7 @@ from sysid_tbptt.runs.record import RunRecord
 from sysid_tbptt.runs.store import Store
 from tests.conftest import config_of
 
-MSE = {"mse_scaled": 1.0}
+MSE = {"mse_scaled": 1.0, "rmse": [1.0], "unit": ["V"]}
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def predict(store, run, name="test"):
 
 
 def files(store):
-    return {path.name: path.read_bytes() for path in (store.root / "figures").iterdir()}
+    return {path.name: path.read_bytes() for path in (store.root / "figures").rglob("*.*")}
 
 
 @pytest.fixture
@@ -50,7 +50,9 @@ def undrawn(monkeypatch):
 def test_every_figure_is_a_pdf_and_a_png_and_the_same_to_the_byte_when_drawn_again(results, matplotlib):
     written = plots.write_figures(results.root)
     best = next(run for run in results.records() if (run.config.burn_in, run.config.seq_len) == (8, 12))
-    stems = {f"test-first_order-{name}" for name in ("burn-in", "time", "loss")} | {f"{best.run_id}-simulation"}
+    stems = {
+        f"first_order-{name}" for name in ("burn-in", "time", "loss", f"lstm-N12-m{best.config.burn_in}-s0-simulation")
+    }
     assert {path.name for path in written} == {f"{stem}.{suffix}" for stem in stems for suffix in ("pdf", "png")}
     assert files(results).keys() == {path.name for path in written}
     for name, content in files(results).items():
@@ -91,7 +93,7 @@ def test_many_studies_go_on_to_further_pages(tmp_path, undrawn):
         for run in study(learning_rate=rate / 100):
             store.save(run)
     names = {path.name for path in plots.write_figures(tmp_path)}
-    assert {"test-first_order-burn-in.pdf", "test-first_order-burn-in-2.pdf"} <= names
+    assert {"first_order-burn-in.pdf", "first_order-burn-in-2.pdf"} <= names
 
 
 def test_any_run_with_predictions_can_be_shown(results, undrawn):
@@ -138,4 +140,4 @@ def test_the_command_writes_figures_unless_told_not_to(results, matplotlib, undr
     assert cli.main(["report", "--no-figures", "--results", str(results.root)]) == cli.OK
     assert not (results.root / "figures").exists()
     assert cli.main(["report", "--results", str(results.root)]) == cli.OK
-    assert f"written: {results.root / 'figures' / 'test-first_order-burn-in.pdf'}" in capsys.readouterr().out
+    assert f"written: {results.root / 'figures' / 'test' / 'first_order-burn-in.pdf'}" in capsys.readouterr().out

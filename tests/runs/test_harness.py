@@ -15,7 +15,7 @@ from sysid_tbptt.config import canonical_json
 from sysid_tbptt.errors import EngineError, StoreError
 from sysid_tbptt.runs import worker
 from sysid_tbptt.runs.harness import train
-from sysid_tbptt.runs.store import Store
+from sysid_tbptt.runs.store import Store, locked
 from tests.conftest import config_of
 
 
@@ -144,7 +144,7 @@ def test_tables_can_be_refreshed_after_each_group(runs, tmp_path):
 
 
 def test_two_calls_cannot_write_to_one_folder(runs, tmp_path):
-    with Store(tmp_path).locked(), pytest.raises(StoreError, match="another run is writing here"):
+    with locked(tmp_path), pytest.raises(StoreError, match="another run is writing here"):
         quietly(runs(0), tmp_path)
 
 
@@ -154,13 +154,38 @@ def test_an_engine_asked_for_by_name_that_declines_stops_before_anything_runs(ru
     assert Store(tmp_path).records() == []
 
 
-def test_a_dead_worker_is_told_and_costs_no_record(runs, tmp_path, monkeypatch):
-    configs = runs(0, 3)
-    configs[1] = configs[1].model_copy(update={"model": "tests.runs.models:suicidal"})
+def test_a_run_that_kills_its_worker_is_a_failure_and_costs_no_other(runs, tmp_path, monkeypatch):
+    configs = runs(0, 3, 5, 7, 11)
+    configs[0] = configs[0].model_copy(update={"model": "tests.runs.models:suicidal"})
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     monkeypatch.setenv("TEST_DRIVER", str(os.getpid()))
-    with pytest.raises(EngineError, match="a worker process died"):
-        quietly(configs, tmp_path, workers=2)
+    records = quietly(configs, tmp_path, workers=2)
+    assert [record.status for record in records] == ["failed", "ok", "ok", "ok", "ok"]
+    assert "its process died" in records[0].reason
+    assert list(map(numbers, records[1:])) == list(map(numbers, quietly(runs(3, 5, 7, 11))))
+
+
+def test_data_that_change_during_a_call_fail_the_run(runs, tmp_path, own_log, monkeypatch):
+    def altered(config):
+        log = own_log.parent / "log.csv"
+        log.write_text(log.read_text() + "1.5,2.5\n")
+        return original(config)
+
+    original = worker.build
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "build", altered)
+        (record,) = quietly(runs(0), tmp_path)
+    assert record.status == "failed"
+    assert "was changed after the call began" in record.reason
+
+
+def test_an_error_after_a_group_stops_no_training(runs, tmp_path):
+    def broken():
+        raise ValueError("no ink")
+
+    records, text = told([*runs(0, 3), *runs(0, seq_len=20)], tmp_path, after_group=broken)
+    assert [record.status for record in records] == ["ok"] * 3
+    assert text.count("ValueError: no ink") == 2
 
 
 SCRIPT = """
@@ -211,6 +236,18 @@ def test_killed_again_and_again_it_ends_with_the_same_records(workers, kills_wan
     assert survivors.damages == []
     assert sorted(map(numbers, survivors.records())) == sorted(map(numbers, uninterrupted))
     assert list((results / "checkpoints").glob("*.safetensors")) == []
+
+
+def test_workers_end_when_the_process_that_waits_for_them_is_killed(own_log, tmp_path):
+    process, began = script(own_log, tmp_path, workers=2), time.time()
+    while not written_since(tmp_path, began):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    time.sleep(1.0)  # the workers look several times a second
+    quiet_since = time.time()
+    time.sleep(1.0)
+    assert not written_since(tmp_path, quiet_since)
 
 
 def test_interrupt_saves_the_state_and_ends(own_log, tmp_path):

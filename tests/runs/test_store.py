@@ -5,12 +5,15 @@ import pytest
 
 from sysid_tbptt.errors import StoreError
 from sysid_tbptt.runs.record import RunRecord
-from sysid_tbptt.runs.store import Store
+from sysid_tbptt.runs.store import Store, locked
 from tests.conftest import config_of
+
+SCORES = {"mse_scaled": 0.5, "rmse": [1.0], "unit": ["V"]}
 
 
 def record(run_id="a", status="ok", **changes):
-    return RunRecord(run_id=run_id, status=status, config=config_of(**changes))
+    metrics = {"train": SCORES, "val": SCORES, "test": {"test": SCORES}}
+    return RunRecord(run_id=run_id, status=status, config=config_of(**changes), metrics=metrics)
 
 
 def test_records_come_back_as_they_were_saved(tmp_path):
@@ -49,11 +52,11 @@ def test_a_run_that_is_saved_again_replaces_its_record(tmp_path):
     [
         ("half a li", "not a line of JSON"),
         ("[1, 2]", "not a JSON object"),
-        ('{"schema": 99}', "schema 99 where 1 is known"),
+        ('{"schema": 0}', "schema 0 where 1 is known"),
         ('{"schema": 1, "run_id": "x", "status": "ok"}', "key 'config': Field required"),
         ("\xff\x00garbage", "not a line of JSON"),
     ],
-    ids=["half a line", "no object", "newer schema", "no config", "bytes"],
+    ids=["half a line", "no object", "other schema", "no config", "bytes"],
 )
 def test_a_line_that_is_no_record_is_told_with_file_and_number_and_set_aside(line, said, tmp_path):
     store = Store(tmp_path)
@@ -84,16 +87,16 @@ def test_saving_beside_a_damaged_line_loses_nothing(tmp_path):
 
 def test_one_process_writes_at_a_time(tmp_path):
     refused = pytest.raises(StoreError, match="another run is writing here")
-    with Store(tmp_path).locked(), refused, Store(tmp_path).locked():
+    with locked(tmp_path), refused, locked(tmp_path):
         pass
-    with Store(tmp_path).locked():
+    with locked(tmp_path):
         pass
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("x")
     store = Store(tmp_path / "file" / "results")
-    with pytest.raises(StoreError, match=r"cannot be written .*--results"), store.locked():
+    with pytest.raises(StoreError, match=r"cannot be written .*--results"), locked(store.root):
         pass
     with pytest.raises(StoreError, match=r"cannot be written .*--results"):
         store.save(record())
@@ -116,7 +119,34 @@ def test_a_full_disk_leaves_the_records_as_they_were(tmp_path, monkeypatch):
 def test_a_line_is_json_with_the_schema_and_full_precision(tmp_path):
     store = Store(tmp_path)
     third = 1 / 3
-    store.save(record().model_copy(update={"metrics": {"train": {"mse_scaled": third, "r2": [float("nan")]}}}))
+    scores = SCORES | {"mse_scaled": third, "r2": [float("nan")]}
+    store.save(record().model_copy(update={"metrics": {"train": scores}}))
     line = json.loads(store.path(config_of()).read_text())
     assert line["schema"] == 1
-    assert line["metrics"]["train"] == {"mse_scaled": third, "r2": [None]}
+    assert line["metrics"]["train"] == scores | {"r2": [None]}
+
+
+def test_a_record_of_a_newer_schema_is_told_and_left_where_it_is(tmp_path):
+    store = Store(tmp_path)
+    store.save(record("a"))
+    path = store.path(config_of())
+    path.write_text(path.read_text() + '{"schema": 2}\n')
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="line 2: schema 2 where 1 is known; use a newer version"):
+        Store(tmp_path).set_damages_aside()
+    assert path.read_bytes() == before
+
+
+def test_a_record_without_scores_is_no_success(tmp_path):
+    store = Store(tmp_path)
+    store.save(record().model_copy(update={"metrics": {"train": SCORES, "val": SCORES, "test": {}}}))
+    (damage,) = Store(tmp_path).damages
+    assert "key 'metrics'" in str(damage)
+
+
+def test_leftovers_of_killed_writes_are_swept(tmp_path):
+    leftover = tmp_path / "records" / ".x.jsonl.123.tmp"
+    leftover.parent.mkdir()
+    leftover.touch()
+    with locked(tmp_path):
+        assert not leftover.exists()

@@ -65,6 +65,15 @@ def test_validations_fall_on_their_steps_and_the_last():
     assert at == [10, 20, 25]
 
 
+def test_a_validation_that_is_not_finite_is_never_the_best():
+    monitor = Monitor(config_of(steps=4, validate_every=1))
+    for step, mse in enumerate([float("nan"), 0.5, float("inf"), 0.2], start=1):
+        monitor.losses(np.ones(1))
+        monitor.validated(mse, {"w": np.full(1, step)})
+    assert monitor.trained({}).best_step == 4
+    assert monitor.trained({}).weights["w"] == 4
+
+
 def test_patience_counts_validations_without_a_better_one():
     monitor = Monitor(config_of(validate_every=1, patience=2))
     assert [monitor.validated(mse, {}) for mse in (3.0, 2.0, 2.0, 1.0, float("nan"), 1.0)] == [True] * 5 + [False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ..regimes import bptt, stateful
 from . import groups
 from .groups import Key
 from .traces import (
@@ -51,7 +52,7 @@ def pages(runs: pd.DataFrame) -> list[Page]:
 
 
 def _panel(key: Key, title: str, part: pd.DataFrame, of_model: pd.DataFrame) -> Panel:
-    beside = {"stateful": groups.stateful(of_model, key), "BPTT": groups.bptt(of_model, key)}
+    beside = {"stateful": stateful(of_model, key), "BPTT": bptt(of_model, key["budget"])}
     chosen = groups.chosen_m(part)
     bent = bend(sorted({int(m) for m in part["burn_in"]}))
     return Panel(

@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from ..regimes import WINDOWS
 from ..selection import RULES
 
-MODEL = ["suite", "dataset", "split", "model", "hidden_size", "setting"]
-WINDOWS = ["seq_len", "batch_size", "budget"]
+MODEL = ["suite", "dataset", "split", "revision", "model", "hidden_size", "setting"]
 SHOWN = {
     "suite": "suite {}",
     "dataset": "{}",
     "split": "split {}",
+    "revision": "data {}",
     "model": "{}",
     "hidden_size": "H = {}",
     "setting": "{}",
@@ -49,24 +50,6 @@ def studies(runs: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame, pd.DataFram
                 yield model | windows, part, of_model
 
 
-def stateful(of_model: pd.DataFrame, study: Key) -> pd.DataFrame:
-    """The runs with carried state on the same windows, at their least m."""
-    same = (of_model[WINDOWS] == pd.Series({name: study[name] for name in WINDOWS})).all(axis=1)
-    return _least_m(of_model[(of_model["regime"] == "stateful") & same])
-
-
-def bptt(of_model: pd.DataFrame, study: Key) -> pd.DataFrame:
-    """The runs on the whole record at their least m: of the same budget in steps, or of the most epochs."""
-    runs = of_model[of_model["regime"] == "bptt"]
-    in_epochs = str(study["budget"]).endswith("epochs")
-    same = runs["epochs"] == runs["epochs"].max() if in_epochs else runs["budget"] == study["budget"]
-    return _least_m(runs[same])
-
-
-def _least_m(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs[runs["burn_in"] == runs["burn_in"].min()]
-
-
 def chosen_m(part: pd.DataFrame) -> dict[str, int]:
     """m* by the name of the rule, from the medians over seeds."""
     first = part.iloc[0]
@@ -90,7 +73,7 @@ def varying(keys: Sequence[Key]) -> list[str]:
 
 def told(key: Key, names: Iterable[str]) -> str:
     """Fields in words; what is at its default says nothing."""
-    return ", ".join(filter(None, (words.format(key[name]) for name, words in SHOWN.items() if name in names)))
+    return ", ".join(words.format(key[name]) for name, words in SHOWN.items() if name in names and key[name] != "")
 
 
 def title(key: Key, keys: Sequence[Key]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...runs.record import RunRecord
 from ..frame import frame
+from ..regimes import WINDOWS
 from . import groups
 
 
@@ -15,7 +16,7 @@ def source(records: Sequence[RunRecord]) -> str:
     configs = [record.config for record in records]
     sources = [record.provenance for record in records]
     runs = frame(records)
-    shared = {name: runs[name].iloc[0] for name in (*groups.MODEL, *groups.WINDOWS) if runs[name].nunique() == 1}
+    shared = {name: runs[name].iloc[0] for name in (*groups.MODEL, *WINDOWS) if runs[name].nunique() == 1}
     parts = [
         f"Source: {groups.told(shared, shared)}",
         f"{len(records)} run{'s' if len(records) > 1 else ''}, {_seeds({config.seed for config in configs})}",

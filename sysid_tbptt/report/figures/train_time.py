@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from ..regimes import WINDOWS, bptt
 from . import groups
 from .groups import Key
 from .traces import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, Bar, Look, Page, Panel
 
 NAME = "time"
-NOTE = "Wall-clock seconds of training a run, evaluation left out: median over m and seeds, whisker from least to most."
+NOTE = "Processor seconds of training a run, evaluation left out: median over m and seeds, whisker from least to most."
 MACHINE = ["engine", "device", "threads"]
 LOOKS = {"stateless": Look(BLUE), "stateful": Look(ORANGE), "bptt": Look(GREY)}
 
@@ -33,12 +34,12 @@ def pages(runs: pd.DataFrame) -> list[Page]:
 def _rows(key: Key, part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The runs of each bar and its name: by N the stateless and the stateful ones, then full BPTT."""
     truncated = part[part["regime"] != "bptt"]
-    windows = list(groups.grouped(truncated, [*groups.WINDOWS, "regime"]))
-    names = [name for name in groups.varying([window for window, _ in windows]) if name in groups.WINDOWS[1:]]
+    windows = list(groups.grouped(truncated, [*WINDOWS, "regime"]))
+    names = [name for name in groups.varying([window for window, _ in windows]) if name in WINDOWS[1:]]
     for window, runs in sorted(windows, key=lambda found: (found[0]["seq_len"], found[0]["regime"] == "stateful")):
         regime = "stateful" if window["regime"] == "stateful" else ""
         yield ", ".join(filter(None, [f"N = {window['seq_len']}", regime, groups.told(window, names)])), runs
-    full = groups.bptt(part, {"budget": key["budgets"]})
+    full = bptt(part, key["budgets"])
     if len(full):
         yield "full BPTT", full
 
@@ -49,7 +50,7 @@ def _panel(title: str, rows: list[tuple[str, pd.DataFrame]]) -> Panel:
         title=title,
         x_label=f"training time relative to {name} [-]",
         y_label="",
-        bars=tuple(_bar(name, runs["train_s"], reference, LOOKS[runs["regime"].iloc[0]]) for name, runs in rows),
+        bars=tuple(_bar(name, runs["train_cpu_s"], reference, LOOKS[runs["regime"].iloc[0]]) for name, runs in rows),
         runs=groups.run_ids(*(runs for _, runs in rows)),
     )
 
@@ -61,7 +62,7 @@ def _reference(rows: list[tuple[str, pd.DataFrame]]) -> tuple[float, str]:
         name, runs = rows[0]
         least = int(runs["burn_in"].min())
         name, runs = f"{name}, m = {least}", runs[runs["burn_in"] == least]
-    return float(runs["train_s"].median()), name
+    return float(runs["train_cpu_s"].median()), name
 
 
 def _bar(name: str, seconds: pd.Series[float], reference: float, look: Look) -> Bar:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Literal, Protocol, cast, runtime_checkable
 
-from ...config import ENGINES
+from ...config import ENGINES, KERNELS
 from ...errors import EngineError
 from ..job import Arrays, Control, Job, Trained
 from ..simulator import Simulator
-
-KERNELS = ENGINES[1:-1]
-"""Engines with hand-written kernels, in the order of preference of ``auto``."""
 
 CLOSED_FORM = "closed_form"
 """Takes the models that need no gradient, whatever was asked for."""
@@ -50,20 +47,24 @@ def pick(name: str, job: Job) -> tuple[Engine, str | None]:
     A model that is solved in closed form is, whatever the name.
 
     Raises:
-        EngineError: an engine asked for by name declines the job.
+        EngineError: an engine asked for by name, or every engine, declines the job.
     """
     closed_form = load_engine(CLOSED_FORM)
     if not closed_form.declines(job):
         return closed_form, None
     if name != "auto":
-        engine = load_engine(name)
-        if reason := engine.declines(job):
-            raise EngineError(f"engine '{name}' cannot take {job.config.model}: {reason}")
-        return engine, None
+        return _checked(name, job), None
     passed_over = []
     for kernel in KERNELS:
         engine = load_engine(kernel)
         if not (reason := engine.declines(job)):
             return engine, None
         passed_over.append(f"{kernel}: {reason}")
-    return load_engine("reference"), "; ".join(passed_over) or None
+    return _checked("reference", job), "; ".join(passed_over) or None
+
+
+def _checked(name: str, job: Job) -> Engine:
+    engine = load_engine(name)
+    if reason := engine.declines(job):
+        raise EngineError(f"engine '{name}' cannot take {job.config.model}: {reason}")
+    return engine

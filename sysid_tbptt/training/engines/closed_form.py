@@ -16,17 +16,19 @@ PARALLEL = "threads"
 
 def declines(job: Job) -> str | None:
     """Why the job cannot be taken; None if it can."""
-    return None if hasattr(job.module, "fit") else "it has no fit(records, burn_in)"
+    trainable = any(parameter.requires_grad for parameter in job.module.parameters())
+    solves = hasattr(job.module, "solve") and not trainable
+    return None if solves else "it has no solve(records, burn_in), or parameters to train"
 
 
 def train(job: Job, control: Control) -> Trained:
     """Fits a copy of ``job.module`` to the whole training records; ``burn_in`` samples of each are left out."""
     module = cast(Any, deepcopy(job.module))
     ends = np.cumsum(job.lengths)[:-1]
-    mse = module.fit(list(zip(np.split(job.u, ends), np.split(job.y, ends), strict=True)), job.config.burn_in)
+    mse = module.solve(list(zip(np.split(job.u, ends), np.split(job.y, ends), strict=True)), job.config.burn_in)
     weights = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()}
     finite = all(np.isfinite(array).all() for array in weights.values())
-    control.progress(job.config.steps)
+    control.progress(1)
     return Trained(
         status="ok" if finite else "diverged",
         weights=weights,

@@ -8,7 +8,7 @@ from sysid_tbptt.training.job import Control
 def test_records_are_fitted_apart_and_whole(job):
     run = job(model="arx", lengths=(100, 60), burn_in=4)
     model = ANCHORS["arx"](n_u=1, n_y=1, hidden_size=4)
-    mse = model.fit([(run.u[:100], run.y[:100]), (run.u[100:], run.y[100:])], 4)
+    mse = model.solve([(run.u[:100], run.y[:100]), (run.u[100:], run.y[100:])], 4)
     trained = closed_form.train(run, Control())
     assert trained.curve == [mse]
     assert np.array_equal(trained.weights["weight"], model.weight.numpy())
@@ -22,4 +22,4 @@ def test_simulator_is_the_fitted_model(job):
 
 
 def test_networks_are_declined(job):
-    assert "fit" in closed_form.declines(job())
+    assert "solve" in closed_form.declines(job())
