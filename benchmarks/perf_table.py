@@ -93,7 +93,7 @@ def scaling(measured: dict[str, Any]) -> str:
     lines = []
     for case, by_threads in cases.items():
         one, most = by_threads[min(by_threads)], by_threads[max(by_threads)]
-        speed_up = one["ms_per_step"] / most["ms_per_step"]
+        speed_up = one["wall_ms_per_step"] / most["wall_ms_per_step"]
         slow_down = most["processor_ms_per_step"] / one["processor_ms_per_step"]
         lines.append([*map(str, case), str(most["threads"]), f"{speed_up:.2f}", f"{slow_down:.2f}"])
     return markdown(["cell", "N", "m", "threads", "speed-up", "processor time"], lines)

@@ -54,6 +54,7 @@ def test_training(cell: str, N: int, m: int, threads: int, job: Any, peak: float
         threads=threads,
         ms_per_step=1e3 * seconds["ours"],
         processor_ms_per_step=1e3 * seconds["processor"],
+        wall_ms_per_step=1e3 * seconds["wall"],
         reference_ms_per_step=1e3 * seconds["theirs"],
         ratio=seconds["theirs"] / seconds["ours"],
         gflops=gflops,
