@@ -3,42 +3,59 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+QUIET := --quiet --disable-pip-version-check
 RESULTS ?= results
 BENCH := benchmarks/suites/paper-sysid.toml
 
-.PHONY: help demo bench test check report clean
+.PHONY: help demo bench report perf test check clean
 
 help:
 	@echo "make demo    a burn-in study on two simulated systems, in minutes"
 	@echo "make bench   the full reproduction on real data; go on after a stop with the same command"
-	@echo "make report  the tables of $(RESULTS), from its records alone"
+	@echo "make report  the tables and figures of $(RESULTS), from its records alone"
+	@echo "make perf    the engines' speed beside the reference implementation's, on this machine"
 	@echo "make test    the tests"
 	@echo "make check   lint, types, the order of the rooms, and the tests"
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than Python 3.11: name a newer one, make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install $(QUIET) --constraint constraints.txt --editable '.[plots]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install $(QUIET) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(VENV)/.installed
 	$(BIN)/sysid-tbptt run benchmarks/suites/demo.toml --results $(RESULTS)/demo --tables
 
 bench: $(VENV)/.installed
-	$(BIN)/sysid-tbptt run $(BENCH) --results $(RESULTS) --dry-run
 	$(BIN)/sysid-tbptt run $(BENCH) --results $(RESULTS) --tables
+	$(BIN)/sysid-tbptt report --results $(RESULTS)
 
 report: $(VENV)/.installed
 	$(BIN)/sysid-tbptt report --results $(RESULTS)
 
-test: $(VENV)/.installed
+# The plug-in that checks types at run time stays out of the timings.
+perf: $(VENV)/.installed-dev
+	mkdir -p $(RESULTS)/perf
+	$(BIN)/pytest benchmarks -o addopts= --benchmark-json=$(RESULTS)/perf/benchmark.json
+	$(BIN)/python benchmarks/perf_table.py $(RESULTS)/perf/benchmark.json
+
+test: $(VENV)/.installed-dev
 	$(BIN)/pytest
 
-check: $(VENV)/.installed
+check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) test
+	$(BIN)/pytest
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks

@@ -1,5 +1,12 @@
 """The errors a user can meet: each says what is wrong, where, and what to do."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ValidationError
+
 
 class SysidError(Exception):
     """Base of every error raised on purpose: bad input or a missing resource, never a bug."""
@@ -23,3 +30,34 @@ class EngineError(SysidError):
 
 class StoreError(SysidError):
     """The results folder cannot be read or written."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """What to write instead of an unknown name."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}choose one of {', '.join(known)}"
+
+
+def complaints(error: ValidationError, model: type[BaseModel]) -> str:
+    """What pydantic found wrong with the fields of a model, in one line: a complaint a key, each with its remedy."""
+    said: dict[str, str] = {}
+    for found in error.errors(include_url=False):
+        key = ".".join(str(part) for part in found["loc"] if part not in ("float", "int"))  # branches of a union
+        said.setdefault(str(found["loc"][0]) if found["loc"] else "", _complaint(key, found, model))
+    return "; ".join(said.values())
+
+
+def _complaint(key: str, found: object, model: type[BaseModel]) -> str:
+    details: dict[str, object] = dict(found)  # type: ignore[call-overload]
+    field = model.model_fields.get(key.partition(".")[0])
+    about = f" ({field.description})" if field and field.description else ""
+    message = str(details["msg"]).removeprefix("Value error, ")
+    if details["type"] == "value_error":
+        return message
+    if details["type"] == "extra_forbidden":
+        return f"unknown key '{key}'; {near(key, model.model_fields)}"
+    if details["type"] == "missing":
+        return f"key '{key}'{about} is missing; add it"
+    return f"key '{key}'{about}: {message[0].lower()}{message[1:]}, and not {details['input']!r}; correct it"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from .data import files, official, paper, simulated
 from .data.series import Dataset
 from .data.source import Source
-from .errors import DataError, ModelError
+from .errors import DataError, ModelError, near
 from .models.linear import ANCHORS
 from .models.rnn import CELLS, Recurrent
 
@@ -68,10 +68,8 @@ def _read_log(path: str, _stamp: tuple[int, ...]) -> Dataset:
 def _known_dataset(name: str, split: str | None) -> Dataset:
     named = [source for source in sources() if source.name == name]
     if not named:
-        known = ", ".join(sorted({source.name for source in sources()}))
-        raise DataError(
-            f"unknown data set '{name}'; choose one of {known}, or the path of a description ending in .toml"
-        )
+        hint = near(name, dict.fromkeys(source.name for source in sources()))
+        raise DataError(f"unknown data set '{name}'; {hint}, or the path of a description ending in .toml")
     splits = [known for source in named for known in source.splits]
     wanted = split or splits[0]
     for source in named:
@@ -92,13 +90,8 @@ def build_model(
         ModelError: no such model, or what was built is not a torch module.
     """
     sizes = {"n_u": n_u, "n_y": n_y, "hidden_size": hidden_size, "num_layers": num_layers, **settings}
-    if name in CELLS:
-        return Recurrent(name, **sizes)
-    if name in ANCHORS:
-        return ANCHORS[name](**sizes)
-    build = _plug_in(name)
     try:
-        module = build(**sizes)
+        module = find_model(name)(**sizes)
     except TypeError as error:
         raise ModelError(
             f"model '{name}' does not take build(*, n_u, n_y, hidden_size, num_layers): {error}"
@@ -108,13 +101,25 @@ def build_model(
     return module
 
 
+@cache
+def find_model(name: str) -> Callable[..., Any]:
+    """What builds the model of that name: of the zoo, an anchor, or a plug-in.
+
+    Raises:
+        ModelError: no such model, or the plug-in cannot be imported.
+    """
+    if name in CELLS:
+        return partial(Recurrent, name)
+    return ANCHORS[name] if name in ANCHORS else _plug_in(name)
+
+
 def _plug_in(name: str) -> Callable[..., Any]:
     plugged = {entry.name: entry for entry in entry_points(group="sysid_tbptt.models")}
     if re.fullmatch(r"[\w.]+:[\w.]+", name):
         plugged[name] = EntryPoint(name, name, "sysid_tbptt.models")
     if name not in plugged:
-        known = ", ".join([*CELLS, *ANCHORS, *plugged])
-        raise ModelError(f"unknown model '{name}'; choose one of {known}, or name one as module:callable")
+        hint = near(name, [*CELLS, *ANCHORS, *plugged])
+        raise ModelError(f"unknown model '{name}'; {hint}, or name one as module:callable")
     try:
         return plugged[name].load()
     except Exception as error:  # whatever the plug-in's own code raises

@@ -20,7 +20,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import tomllib
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .config import RunConfig
-from .errors import ConfigError
+from .errors import ConfigError, complaints, near
 
 SELECTING = ("dataset", "split", "model", "hidden_size", "num_layers", "seq_len", "burn_in", "init_mode", "batch_size")
 """Filters on these fields choose among a suite's runs; any other field replaces the suite's value."""
@@ -44,10 +43,10 @@ class _File(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="letters, digits, - and _")
     description: str = ""
-    defaults: dict[str, Any] = {}
-    groups: list[dict[str, Any]] = Field(min_length=1)
+    defaults: dict[str, Any] = Field(default={}, description="a table of fields of a run")
+    groups: list[dict[str, Any]] = Field(min_length=1, description="one table [[groups]] or more")
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Suite:
         try:
             file = _File.model_validate(_parse(path))
         except ValidationError as error:
-            raise ConfigError(f"{path}: {describe(error)}") from error
+            raise ConfigError(f"{path}: {complaints(error, _File)}") from error
         groups = (
             _group({**file.defaults, **group}, f"{path}, group {number}")
             for number, group in enumerate(file.groups, start=1)
@@ -91,23 +90,10 @@ class Suite:
         return cls(file.name, file.description, tuple(groups))
 
 
-def describe(error: ValidationError) -> str:
-    """Pydantic's findings in one line: key, what is wrong, what was given."""
-    findings = []
-    for finding in error.errors(include_url=False):
-        key = ".".join(str(part) for part in finding["loc"])
-        given = "" if finding["type"] in ("missing", "value_error") else f", got {finding['input']!r}"
-        message = finding["msg"].removeprefix("Value error, ")
-        findings.append(f"key '{key}': {message}{given}" if key else message)
-    return "; ".join(findings)
-
-
 def check_field(name: str, where: str) -> None:
     """Raises ConfigError, with the nearest known names, where ``name`` is no field of a run."""
     if name not in FIELDS:
-        near = difflib.get_close_matches(name, FIELDS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(FIELDS)}"
-        raise ConfigError(f"{where}: unknown key '{name}'; {hint}")
+        raise ConfigError(f"{where}: unknown key '{name}'; {near(name, FIELDS)}")
 
 
 def _parse(path: Path) -> dict[str, Any]:

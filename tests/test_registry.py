@@ -89,7 +89,7 @@ def test_a_known_data_set_is_read_once(known):
 @pytest.mark.parametrize(
     ("name", "split", "said"),
     [
-        ("silverbx", None, r"unknown data set 'silverbx'; choose one of emps, silverbox, or the path .* \.toml"),
+        ("silverbx", None, r"unknown data set 'silverbx'; .*choose one of silverbox, emps, or the path .* \.toml"),
         ("silverbox", "champneys", "has no split 'champneys'; choose one of official, halves, paper"),
     ],
 )
@@ -144,7 +144,10 @@ def test_plugged_in_model_is_given_all_sizes(plugged, module, name):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("lstn", "unknown model 'lstn'; choose one of rnn, gru, lstm, mean, fir, arx, or name one as module:callable"),
+        (
+            "lstn",
+            "unknown model 'lstn'; did you mean 'lstm'. choose one of rnn, gru, lstm, mean, fir, arx, or name one as module:callable",
+        ),
         ("no_such_module:build", "model 'no_such_module:build' cannot be imported .*no_such_module"),
         ("own_models:bild", "model 'own_models:bild' cannot be imported .*bild"),
         ("own_models:number", "model 'own_models:number' built a int, expected a torch.nn.Module"),

@@ -26,9 +26,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
-from ..errors import DataError
+from ..errors import DataError, complaints
 from .cache import sha256_of
 from .identity import revision
 from .series import Dataset, Series, Units
@@ -97,27 +96,7 @@ def _validated(path: Path) -> Description:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a TOML file ({error}); mend it there") from error
     except ValidationError as error:
-        raise DataError(f"{path}: {_complaints(error)}") from error
-
-
-def _complaints(error: ValidationError) -> str:
-    """One complaint a key, the first of it."""
-    said: dict[str, str] = {}
-    for details in error.errors():
-        said.setdefault(str(details["loc"][0]), _complaint(details))
-    return "; ".join(said.values())
-
-
-def _complaint(details: ErrorDetails) -> str:
-    key = str(details["loc"][0])
-    if details["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; remove it, or choose among {', '.join(Description.model_fields)}"
-    if details["type"] == "missing" and len(details["loc"]) == 1:
-        return f"key {key!r} is missing ({Description.model_fields[key].description}); add it"
-    said = details["msg"][0].lower() + details["msg"][1:]
-    return (
-        f"key {key!r} ({Description.model_fields[key].description}): {said}, and not {details['input']!r}; correct it"
-    )
+        raise DataError(f"{path}: {complaints(error, Description)}") from error
 
 
 def from_file(

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from ..config import RunConfig
 from ..data.series import Dataset
-from ..errors import ConfigError
-from ..registry import ALIASES, load_dataset
-from ..suite import SELECTING, Group, Suite, check_field, describe
+from ..errors import ConfigError, DataError, ModelError, complaints
+from ..registry import ALIASES, find_model, load_dataset
+from ..suite import SELECTING, Group, Suite, check_field
 from ..training.windows import layout
 
 
@@ -70,7 +70,7 @@ def _resolve(fields: dict[str, Any], suite: str, where: str) -> RunConfig:
     for name in ("dataset", "split"):
         if not isinstance(fields.get(name), str):
             raise ConfigError(f"{where}: key '{name}': expected a name, got {fields.get(name)!r}")
-    data = load_dataset(fields["dataset"], fields["split"])
+    data = _loaded(fields, where)
     fields = fields | {"suite": suite}
     if fields.get("seq_len") == "full":
         fields["seq_len"] = _full_length(data, where)
@@ -78,12 +78,23 @@ def _resolve(fields: dict[str, Any], suite: str, where: str) -> RunConfig:
         run = RunConfig.model_validate(fields | {"steps": fields.get("steps", 1)}, strict=True)
         windows = len(layout([len(series) for series in data.train], run))
     except ValidationError as error:
-        raise ConfigError(f"{where}: {describe(error)}") from error
+        raise ConfigError(f"{where}: {complaints(error, RunConfig)}") from error
     except ConfigError as error:
         raise ConfigError(f"{where}, data set '{data.name}': {error}") from error
     if run.epochs is None:
         return run
     return run.model_copy(update={"steps": run.epochs * (windows // run.batch_size)})
+
+
+def _loaded(fields: dict[str, Any], where: str) -> Dataset:
+    """The data of a run, whose model is known."""
+    try:
+        find_model(str(fields.get("model")))
+        return load_dataset(fields["dataset"], fields["split"])
+    except ModelError as error:
+        raise ModelError(f"{where}, key 'model': {error}") from error
+    except DataError as error:
+        raise DataError(f"{where}, key 'dataset': {error}") from error
 
 
 def _full_length(data: Dataset, where: str) -> int:

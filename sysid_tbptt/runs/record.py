@@ -10,8 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..config import RunConfig, canonical_json
-from ..errors import StoreError
-from ..suite import describe
+from ..errors import StoreError, complaints
 
 SCHEMA = 1
 """Raised, with a migration, when the fields of a record change their meaning."""
@@ -132,7 +131,7 @@ class RunRecord(BaseModel):
             record._check_metrics()
             return record
         except ValidationError as error:
-            raise StoreError(describe(error)) from error
+            raise StoreError(complaints(error, cls)) from error
 
 
 def finite(value: Any) -> Any:

@@ -53,7 +53,7 @@ def test_a_run_that_is_saved_again_replaces_its_record(tmp_path):
         ("half a li", "not a line of JSON"),
         ("[1, 2]", "not a JSON object"),
         ('{"schema": 0}', "schema 0 where 1 is known"),
-        ('{"schema": 1, "run_id": "x", "status": "ok"}', "key 'config': Field required"),
+        ('{"schema": 1, "run_id": "x", "status": "ok"}', "key 'config' is missing; add it"),
         ("\xff\x00garbage", "not a line of JSON"),
     ],
     ids=["half a line", "no object", "other schema", "no config", "bytes"],
