@@ -84,7 +84,7 @@ def test_a_model_of_the_wrong_shape_is_told_before_training(forward, said, job, 
 
 def test_unknown_model_is_told(job):
     with pytest.raises(
-        ModelError, match="unknown model 'lsmt'; did you mean 'lstm'. choose one of rnn, gru, lstm, mean, fir, arx"
+        ModelError, match=r"unknown model 'lsmt'; did you mean 'lstm'. choose one of rnn, gru, lstm, mean, fir, arx"
     ):
         job(model="lsmt")
 
