@@ -19,11 +19,11 @@ from rich.console import Console
 from tabulate import tabulate
 
 from .config import ENGINES, RunConfig
-from .errors import ConfigError, SysidError
+from .errors import ConfigError, StoreError, SysidError
 from .suite import SELECTING
 
 OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
-FILTERS = {name: field for name, field in RunConfig.model_fields.items() if name not in ("suite", "epochs")}
+FILTERS = {name: field for name, field in RunConfig.model_fields.items() if name != "suite"}
 STATUSES = ("ok", "diverged", "failed")
 
 
@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit code."""
     options = parser().parse_args(arguments)
     errors = Console(stderr=True)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(ending, _interrupt)
     sys.path.insert(0, "")  # my_module:build_model is looked for where the command is typed
     try:
         return int(options.command(options))
@@ -172,6 +173,8 @@ def _add_status(commands: Any) -> None:
 def _status(options: argparse.Namespace) -> int:
     from .runs.store import Store
 
+    if not Path(options.results).is_dir():
+        raise StoreError(f"{options.results}: no such results folder; name one by --results")
     store = Store(options.results)
     counts: dict[tuple[str, ...], dict[str, int]] = {}
     for record in store.records():
@@ -188,7 +191,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _tell_damages(store: Any) -> None:
     for damage in store.damages:
-        print(f"unreadable, will be set aside and run again: {damage}", file=sys.stderr)
+        print(f"no record, and done again by the next run: {damage}", file=sys.stderr)
 
 
 # score

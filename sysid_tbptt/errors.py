@@ -32,6 +32,11 @@ class StoreError(SysidError):
     """The results folder cannot be read or written."""
 
 
+def one_line(error: Exception) -> str:
+    """An error of somebody else's code: its type, and what it says, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """What to write instead of an unknown name."""
     known = list(known)
@@ -53,7 +58,7 @@ def _complaint(key: str, found: object, model: type[BaseModel]) -> str:
     details: dict[str, object] = dict(found)  # type: ignore[call-overload]
     field = model.model_fields.get(key.partition(".")[0])
     about = f" ({field.description})" if field and field.description else ""
-    message = str(details["msg"]).removeprefix("Value error, ")
+    message = str(details["msg"]).removeprefix("Value error, ").replace("tuple", "list")
     if details["type"] == "value_error":
         return message
     if details["type"] == "extra_forbidden":

@@ -17,7 +17,7 @@ import torch
 from .data import files, official, paper, simulated
 from .data.series import Dataset
 from .data.source import Source
-from .errors import DataError, ModelError, near
+from .errors import DataError, ModelError, near, one_line
 from .models.linear import ANCHORS
 from .models.rnn import CELLS, Recurrent
 
@@ -92,9 +92,9 @@ def build_model(
     sizes = {"n_u": n_u, "n_y": n_y, "hidden_size": hidden_size, "num_layers": num_layers, **settings}
     try:
         module = find_model(name)(**sizes)
-    except TypeError as error:
+    except Exception as error:  # whatever the plug-in's own code raises
         raise ModelError(
-            f"model '{name}' does not take build(*, n_u, n_y, hidden_size, num_layers): {error}"
+            f"model '{name}' cannot be built by build(*, n_u, n_y, hidden_size, num_layers): {one_line(error)}"
         ) from error
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"model '{name}' built a {type(module).__name__}, expected a torch.nn.Module")
@@ -123,4 +123,4 @@ def _plug_in(name: str) -> Callable[..., Any]:
     try:
         return plugged[name].load()
     except Exception as error:  # whatever the plug-in's own code raises
-        raise ModelError(f"model '{name}' cannot be imported ({type(error).__name__}: {error})") from error
+        raise ModelError(f"model '{name}' cannot be imported ({one_line(error)})") from error

@@ -213,6 +213,9 @@ def test_damaged_lines_are_told(run, results, capsys):
 
 
 def test_status_of_an_empty_folder(results, capsys):
+    assert main(["status", "--results", results]) == 2
+    assert f"{results}: no such results folder" in capsys.readouterr().err
+    Path(results).mkdir()
     assert main(["status", "--results", results]) == 0
     assert "0 records in" in capsys.readouterr().out
 
@@ -231,7 +234,7 @@ def test_status_of_an_empty_folder(results, capsys):
         ["run", "s.toml", "--threads", "many"],
         ["run", "s.toml", "--clip-norm", "many"],
         ["run", "s.toml", "--engine", "fast"],
-        ["run", "s.toml", "--epochs", "3"],
+        ["run", "s.toml", "--suite", "3"],
         ["score", "w.safetensors"],
     ],
     ids=" ".join,

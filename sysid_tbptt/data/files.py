@@ -189,10 +189,15 @@ def _read_csv(path: Path) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # cells that would be dropped
-            return pd.read_csv(path, index_col=False, skipinitialspace=True, low_memory=False)
+            table = pd.read_csv(path, index_col=False, skipinitialspace=True, low_memory=False)
+            header = pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True)
     except (ValueError, pd.errors.ParserWarning, OSError) as error:
         said = " ".join(str(error).split())
         raise DataError(f"{path}: not a CSV file with equally long rows ({said}); mend the file") from error
+    table.columns = pd.Index(header.iloc[0])  # pandas gives a repeated name a number
+    if len(table.columns) == 1 and ";" in str(table.columns[0]):
+        raise DataError(f"{path}: its columns are separated by semicolons; write it with commas, decimals with points")
+    return table
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -22,6 +22,7 @@ ENTRY = [
     "budget",
     "parameters",
 ]
+FIRST = ["dataset", "split", "test_set", "model", "hidden_size", "seq_len", "burn_in", "rmse", "unit"]
 
 
 def leaderboard(results: str | Path) -> pd.DataFrame:
@@ -42,4 +43,5 @@ def leaderboard(results: str | Path) -> pd.DataFrame:
     scored["test_rmse"] = scored["test_rmse"].astype(float)
     rmse = scored.groupby([*TEST, *ENTRY])["test_rmse"]
     spread = {"rmse": rmse.median(), "rmse_min": rmse.min(), "rmse_max": rmse.max(), "seeds": rmse.count()}
-    return pd.DataFrame(spread).reset_index().sort_values([*TEST, "rmse"], ignore_index=True)
+    rows = pd.DataFrame(spread).reset_index().sort_values([*TEST, "rmse"], ignore_index=True)
+    return rows[[*FIRST, *(name for name in rows if name not in FIRST)]]

@@ -107,7 +107,7 @@ def to_markdown(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
     """A heading, a pipe table with MSE x 100, and the notes under it."""
     shown = readable(table)
     body = shown.map(_markdown).to_markdown(index=False, disable_numparse=True, colalign=_alignment(shown))
-    text = [f"## {_markdown(title)}", f"MSE x {MSE_SCALE}", body, *map(_markdown, notes)]
+    text = [f"## {_markdown(title)}", _markdown(f"MSE x {MSE_SCALE}; {shared(table)}"), body, *map(_markdown, notes)]
     return "\n\n".join(text) + "\n"
 
 
@@ -117,7 +117,7 @@ def to_latex(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
     shown.columns = pd.Index([_escaped(column) for column in shown.columns])
     body = shown.map(_escaped).style.hide(axis="index").to_latex(hrules=True, column_format=_columns(shown))
     under = " ".join(note.rstrip(".") + "." for note in notes)
-    caption = f"{_escaped(title)}. MSE $\\times$ {MSE_SCALE}. {_escaped(under)}"
+    caption = f"{_escaped(title)}. MSE $\\times$ {MSE_SCALE}; {_escaped(shared(table))}. {_escaped(under)}"
     return f"\\begin{{table}}\n\\centering\n{body}\\caption{{{caption}}}\n\\end{{table}}\n"
 
 
@@ -136,6 +136,12 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             if table[f"{value}_{part}"].notna().any():
                 shown[f"{part} {heading}"] = [_cell(row, f"{value}_{part}") for row in table.to_dict("records")]
     return shown
+
+
+def shared(table: pd.DataFrame) -> str:
+    """What all rows have in common, and no column shows."""
+    alike = {heading: table[name].iloc[0] for name, heading in VARYING.items() if table[name].nunique() == 1}
+    return ", ".join(f"{heading} {value}" for heading, value in alike.items() if value != "")
 
 
 def _cell(row: dict[Hashable, Any], name: str) -> str:

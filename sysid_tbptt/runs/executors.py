@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ from .worker import Task, failure, perform
 
 Parallel = Literal["threads", "processes"]
 _LOOK_SECONDS = 0.1
+_WATCH_SECONDS, _GRACE_SECONDS = 0.5, 3.0
 
 OnRecord = Callable[[RunRecord], None]
 OnSteps = Callable[[dict[str, int]], None]
@@ -124,9 +128,18 @@ def _pool(workers: int, parallel: Parallel) -> Iterator[Executor]:
 def _prepare_process() -> None:
     """Ctrl-C reaches every process of the terminal; only the one that waits for the others answers it.
 
-    A process has one thread: there are as many of them as workers.
+    Torch has one thread in each: there are as many processes as workers.
     """
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process after its parent, with time for a run under way to save its state."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    time.sleep(_GRACE_SECONDS)
+    os._exit(1)

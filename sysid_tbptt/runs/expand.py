@@ -68,10 +68,10 @@ def _replaced(group: Group, chosen: dict[str, list[Any]]) -> Group:
 def _resolve(fields: dict[str, Any], suite: str, where: str) -> RunConfig:
     """A run from its fields, with ``seq_len = "full"`` and epochs put into numbers."""
     for name in ("dataset", "split"):
-        if not isinstance(fields.get(name), str):
+        if not isinstance(fields.get(name), str) and (name == "dataset" or name in fields):
             raise ConfigError(f"{where}: key '{name}': expected a name, got {fields.get(name)!r}")
     data = _loaded(fields, where)
-    fields = fields | {"suite": suite}
+    fields = fields | {"suite": suite, "split": data.split}
     if fields.get("seq_len") == "full":
         fields["seq_len"] = _full_length(data, where)
     try:
@@ -90,7 +90,7 @@ def _loaded(fields: dict[str, Any], where: str) -> Dataset:
     """The data of a run, whose model is known."""
     try:
         find_model(str(fields.get("model")))
-        return load_dataset(fields["dataset"], fields["split"])
+        return load_dataset(fields["dataset"], fields.get("split"))
     except ModelError as error:
         raise ModelError(f"{where}, key 'model': {error}") from error
     except DataError as error:

@@ -66,7 +66,7 @@ class Reporter:
         self._note(record.run_id, 1.0)
         self._describe()
         if record.status != "ok":
-            self.console.print(f"{record.status}: {label(record)}: {record.reason}", markup=False)
+            self.console.print(f"{record.status}: {label(record)}: {record.reason}", markup=False, soft_wrap=True)
 
     def _note(self, run_id: str, fraction: float) -> None:
         if self._before[run_id] < 0:
@@ -85,8 +85,8 @@ class Reporter:
         elapsed, total = time.monotonic() - self._began, sum(self.seconds.values())
         done, here = self._work(self._done), self._work(self._done) - self._work(self._before)
         left = (total - done) / self.workers
-        if here > 0.02 * total or elapsed > 0.1 * total / self.workers:
-            left = elapsed * (total - done) / max(here, 1e-9)
+        if here > 0.02 * total:
+            left = elapsed * (total - done) / here
         return f"about {duration(max(0.0, left))} left"
 
 

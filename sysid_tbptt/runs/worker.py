@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from ..config import RunConfig
 from ..data.series import Dataset
-from ..errors import DataError, SysidError
+from ..errors import DataError, SysidError, one_line
 from ..registry import load_dataset
 from ..training.engines import pick
 from ..training.job import Arrays, Control, Interrupted, Job
@@ -169,4 +169,4 @@ def _reason(error: Exception) -> str:
     if isinstance(error, SysidError):
         return str(error)
     last: Any = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} (in {last.name}, {Path(last.filename).name} line {last.lineno})"
+    return f"{one_line(error)} (in {last.name}, {Path(last.filename).name} line {last.lineno})"

@@ -11,7 +11,7 @@ import torch
 
 from ..config import RunConfig
 from ..data.series import Dataset
-from ..errors import ModelError
+from ..errors import ModelError, one_line
 from ..models.rnn import Recurrent
 from ..registry import build_model
 from .engines import Engine
@@ -84,10 +84,15 @@ def _check_outputs(module: torch.nn.Module, config: RunConfig, data: Dataset) ->
     module.eval()
     try:
         with torch.no_grad():
-            shape = tuple(module(torch.zeros(2, 2, data.n_u)).shape)
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"model '{config.model}' does not take inputs (B, N, {data.n_u}): {error}") from error
+            y_hat = module(torch.zeros(2, 2, data.n_u))
+    except Exception as error:  # whatever the module's own code raises
+        raise ModelError(
+            f"model '{config.model}' does not take inputs (B, N, {data.n_u}): {one_line(error)}"
+        ) from error
     module.train(training)
+    if not isinstance(y_hat, torch.Tensor):
+        raise ModelError(f"model '{config.model}' gives a {type(y_hat).__name__}; its forward must give one tensor")
+    shape = tuple(y_hat.shape)
     if shape != (2, 2, data.n_y):
         raise ModelError(
             f"model '{config.model}' gives shape {shape} for inputs (2, 2, {data.n_u}); expected (2, 2, {data.n_y})"

@@ -52,7 +52,7 @@ def zoo_shape(weights: Weights, path: str | Path) -> tuple[str, int]:
                 return cell, recurrent.shape[1]
     raise ModelError(
         f"{path}: no recurrent weight '{_RECURRENT}0' of an rnn, gru or lstm; it has {', '.join(sorted(weights))}; "
-        "name the model by --model and --hidden-size"
+        "name another model by --model, --hidden-size and --num-layers, all three"
     )
 
 

@@ -188,14 +188,14 @@ def test_whole_number_of_seconds(described):
         ("dt = -1", r"key 'dt' .*greater than 0, and not -1; correct it"),
         ("dt = inf", r"key 'dt' .*finite number, and not inf; correct it"),
         ("dt = nan", r"key 'dt' .*(finite|greater).*, and not nan; correct it"),
-        ('inputs = "valve"', r"key 'inputs' \(columns of u\): .*tuple, and not 'valve'; correct it"),
+        ('inputs = "valve"', r"key 'inputs' \(columns of u\): .*list, and not 'valve'; correct it"),
         ("inputs = []", r"key 'inputs' .*at least 1 item.*, and not \[\]; correct it"),
         ("inputs = [1]", r"key 'inputs.0' .*valid string, and not 1; correct it"),
-        ("outputs = 7", r"key 'outputs' .*tuple, and not 7; correct it"),
+        ("outputs = 7", r"key 'outputs' .*list, and not 7; correct it"),
         ("split = [0.6, 0.4]", r"key 'split.2' .* is missing; add it"),
         ("split = [0.6, 0.2, 0.1, 0.1]", r"key 'split' .*at most 3 items.*; correct it"),
         ('split = [0.6, 0.2, "rest"]', r"key 'split.2' .*valid number, and not 'rest'; correct it"),
-        ('split = "halves"', r"key 'split' .*tuple, and not 'halves'; correct it"),
+        ('split = "halves"', r"key 'split' .*list, and not 'halves'; correct it"),
         ("split = [0.6, 0.2, true]", r"key 'split.2' .*valid number, and not True; correct it"),
         ("n_init = 1.5", r"key 'n_init' .*integer.*, and not 1.5; correct it"),
         ("n_init = -1", r"key 'n_init' .*greater than or equal to 0, and not -1; correct it"),
@@ -373,7 +373,7 @@ ROWS = "".join(f"{k},{k * k},{k % 7}\n" for k in range(20))
         ("valve,level,flow\n" + ROWS.replace("\n", ",9\n"), "not a CSV file with equally long rows .*; mend the file"),
         (f"valve,level,flow\n{ROWS}1,2\n", "column 'flow', row 21 holds 'nan'.*; mend the row, or cut"),
         (f"valve,level,flow\n{ROWS}" + "20,,\n21,,\n", r"column 'level', row 21 holds 'nan', .*\(2 such rows\)"),
-        (f"valve;level;flow\n{ROWS.replace(',', ';')}", "no column 'valve'; there are: valve;level;flow"),
+        (f"valve;level;flow\n{ROWS.replace(',', ';')}", "separated by semicolons"),
         (ROWS, "no column 'valve'; there are: 0, "),
         (f'valve,level,flow\n{ROWS}"1,2,3\n', "not a CSV file with equally long rows|column 'valve', row 21"),
     ],
@@ -420,3 +420,18 @@ def test_missing_pyarrow_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(DataError, match=r"log\.parquet: reading Parquet needs pyarrow; install it with: pip install"):
         from_file(path, **BASIC)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("valve,valve,level\n1,2,3\n4,5,6\n", "2 columns are named 'valve'; rename them"),
+        ("valve;level\n1;2\n3;4\n", "separated by semicolons; write it with commas"),
+    ],
+    ids=["repeated", "semicolons"],
+)
+def test_a_header_that_cannot_be_meant_is_told(tmp_path, text, said):
+    path = tmp_path / "log.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=said):
+        from_file(path, inputs=["valve"], outputs=["level"], dt=1.0, split=(0.5, 0.25, 0.25))

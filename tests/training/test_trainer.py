@@ -71,7 +71,7 @@ def model_of(forward):
     [
         (lambda self, u: torch.cat([u, u], dim=2), r"gives shape \(2, 2, 2\) .*expected \(2, 2, 1\)"),
         (lambda self, u: u[:, :1], r"gives shape \(2, 1, 1\)"),
-        (lambda self, u: (u, None), r"does not take inputs|gives shape"),
+        (lambda self, u: (u, None), "gives a tuple; its forward must give one tensor"),
         (lambda self, u: u @ torch.ones(5, 1), r"does not take inputs \(B, N, 1\)"),
     ],
     ids=["too many outputs", "too short", "a tuple", "other inputs"],

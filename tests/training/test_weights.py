@@ -32,7 +32,9 @@ def test_shape_is_read_from_the_weights(cell, hidden_size, num_layers):
     ids=["none", "anchor", "two gates", "no multiple", "1-D", "no column"],
 )
 def test_weights_of_no_zoo_network_are_told(weights):
-    with pytest.raises(ModelError, match=r"w: no recurrent weight 'rnn\.weight_hh_l0' of an rnn, .*name the model by"):
+    with pytest.raises(
+        ModelError, match=r"w: no recurrent weight 'rnn\.weight_hh_l0' of an rnn, .*name another model by"
+    ):
         zoo_shape(weights, "w")
     assert n_layers({"weight": torch.zeros(3, 1)}) == 1
 
