@@ -21,6 +21,7 @@ COLUMNS = [
     *WINDOWS,
     "rule",
     "m_star",
+    "m_tried",
     "seeds",
     *(f"{value}_{part}" for part in PARTS for value in VALUES),
     *(f"{value}_{part}_{end}" for part in PARTS for value in ERRORS for end in SPREAD),
@@ -31,9 +32,10 @@ PUBLISHED = "published"
 def burn_in_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Rows by N and rule, from the rows of `frame`; MSE in standardised units: median, least and largest over seeds.
 
-    ``change`` is that of m* against m = 0 of the same N, in percent. A row needs m = 0 and one more m, each with all
-    the seeds of the study, so that medians are over the same seeds; the error of a diverged run is infinite. What was
-    not run is missing. Rows of the rule "published" hold the paper's values for the same data, model and N.
+    ``change`` is that of m* against m = 0 of the same N, in percent; ``m_tried`` counts the values of m to choose from.
+    A row needs m = 0 and one more m, each with all the seeds of the study, so that medians are over the same seeds; the
+    error of a diverged run is infinite. What was not run is missing. Rows of the rule "published" hold the paper's
+    values for the same data, model and N.
     """
     usable = finished(runs)
     rows = [row for key, part in usable.groupby(MODEL) for row in _rows(_named(MODEL, key), part)]
@@ -47,7 +49,7 @@ def _rows(model: dict[str, Any], runs: pd.DataFrame) -> Iterator[dict[str, Any]]
         if len(curve) < 2 or 0 not in set(curve["burn_in"]):
             continue
         beside = _errors("stateful", stateful(runs, windows)) | _errors("bptt", bptt(runs, windows["budget"]))
-        beside["seeds"] = part["seed"].nunique()
+        beside |= {"seeds": part["seed"].nunique(), "m_tried": len(curve)}
         for rule in RULES:
             m_star = rule.choose(curve, model["dataset"], model["split"])
             yield model | windows | beside | {"rule": rule.name} | _chosen(part, m_star)

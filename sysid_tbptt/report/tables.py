@@ -74,8 +74,9 @@ def _write(table: pd.DataFrame, records: Sequence[RunRecord], stem: Path) -> lis
 def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
     rules = "; ".join(f"m* by rule {rule.name}: {rule.told}" for rule in RULES)
     notes = [
-        "MSE of the free-run simulation from a zero state, all steps, standardised units; change: of m* against m=0; "
-        f"more than one seed: median (least to largest). {rules}. Test data decide nothing."
+        "MSE of the free-run simulation from a zero state, all steps, standardised units; change: of m* against m=0; of "
+        "m: how many values of m there are to choose from; more than one seed: median (least to largest). "
+        f"{rules}. Test data decide nothing."
     ]
     if anchors := _anchors(records):
         notes.append(f"Without a network, test MSE x {MSE_SCALE}: {anchors}")
@@ -129,6 +130,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             shown[heading] = table[name].astype(str)
     shown["budget"], shown["rule"] = table["budget"], table["rule"]
     shown["m*"] = table["m_star"].astype(str)
+    shown["of m"] = [_MISSING if pd.isna(tried) else f"{tried:.0f}" for tried in table["m_tried"]]
     if table["seeds"].max() > 1:
         shown["seeds"] = table["seeds"].astype(str)
     for part in PARTS:
