@@ -74,8 +74,8 @@ def _write(table: pd.DataFrame, records: Sequence[RunRecord], stem: Path) -> lis
 def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
     rules = "; ".join(f"m* by rule {rule.name}: {rule.told}" for rule in RULES)
     notes = [
-        "MSE of the free-run simulation from a zero state, all steps, standardised units; change: of m* against m=0; of "
-        "m: how many values of m there are to choose from; more than one seed: median (least to largest). "
+        "MSE of the free-run simulation from a zero state, all steps, standardised units; change: of m* against m=0; "
+        "of m: how many values of m there are to choose from; more than one seed: median (least to largest). "
         f"{rules}. Test data decide nothing."
     ]
     if anchors := _anchors(records):
