@@ -75,3 +75,11 @@ def _setting(config: RunConfig) -> str:
 
 def _budget(config: RunConfig) -> str:
     return f"{config.steps} steps" if config.epochs is None else f"{config.epochs} epochs"
+
+
+def by_study(records: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
+    """The records of each suite and data set."""
+    studies: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in records:
+        studies.setdefault((record.config.suite, record.config.dataset), []).append(record)
+    return studies

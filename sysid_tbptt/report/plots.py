@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..runs.record import RunRecord
 from ..runs.store import Store, file_name
 from .figures import burn_in, loss, note, simulation, train_time
 from .figures.traces import Page
-from .frame import frame
+from .frame import by_study, frame
 
 Draw = Callable[[Page], dict[str, bytes]]
 
@@ -49,7 +49,7 @@ def write_figures(results: str | Path) -> list[Path]:
     """
     draw, store = renderer(), Store(results)
     written: list[Path] = []
-    for (suite, dataset), records in _by_data(store.records()).items():
+    for (suite, dataset), records in by_study(store.records()).items():
         runs = runs_frame(records)
         for figure in STUDIES:
             stem = store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{figure.NAME}"
@@ -103,13 +103,6 @@ def renderer() -> Draw:
     from .figures.render import drawn
 
     return drawn
-
-
-def _by_data(records: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
-    parts: dict[tuple[str, str], list[RunRecord]] = {}
-    for record in records:
-        parts.setdefault((record.config.suite, record.config.dataset), []).append(record)
-    return parts
 
 
 def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRecord], stem: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from ..runs.record import RunRecord
 from ..runs.store import file_name
 from .burn_in import PARTS, PUBLISHED, burn_in_table
 from .caption import provenance_line
-from .frame import frame
+from .frame import by_study, frame
 from .published import PAPER_CITATION
 from .selection import RULES
 
@@ -44,18 +44,11 @@ def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
         StoreError: the folder cannot be written.
     """
     written: list[Path] = []
-    for (suite, dataset), part in _by_table(records).items():
+    for (suite, dataset), part in by_study(records).items():
         table = burn_in_table(frame(part))
         if len(table):
             written += _write(table, part, folder / file_name(suite) / file_name(dataset))
     return sorted(written, key=lambda path: (path.suffix != ".md", path))
-
-
-def _by_table(records: Sequence[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
-    tables: dict[tuple[str, str], list[RunRecord]] = {}
-    for record in records:
-        tables.setdefault((record.config.suite, record.config.dataset), []).append(record)
-    return tables
 
 
 def _write(table: pd.DataFrame, records: Sequence[RunRecord], stem: Path) -> list[Path]:
