@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from sysid_tbptt import registry
-from sysid_tbptt.cli import FILTERS, main
+from sysid_tbptt.cli import main
+from sysid_tbptt.cli.options import FILTERS
 from sysid_tbptt.data.source import Source
 from sysid_tbptt.registry import load_dataset
 from sysid_tbptt.runs import harness

@@ -1,0 +1,55 @@
+"""The command ``sysid-tbptt``: one file a command, its options and the room that answers it.
+
+Exit codes: 0 all done, 1 some runs failed or diverged, 2 bad usage or input, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from rich.console import Console
+
+from ..errors import SysidError
+from . import datasets, report, run, score, status
+from .printing import BAD_INPUT, OK, STOPPED
+
+COMMANDS = (datasets, run, status, score, report)
+"""Each adds itself to the parser by ``add(commands)``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit code."""
+    options = parser().parse_args(arguments)
+    errors = Console(stderr=True)
+    for ending in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(ending, _interrupt)
+    sys.path.insert(0, "")  # my_module:build_model is looked for where the command is typed
+    try:
+        return int(options.command(options))
+    except SysidError as error:
+        errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        return BAD_INPUT
+    except BrokenPipeError:  # the reader of our output has gone: `sysid-tbptt datasets | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        errors.print("stopped")
+        return STOPPED
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and options."""
+    top = argparse.ArgumentParser(prog="sysid-tbptt", description="Burn-in studies of recurrent networks.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return top
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,7 @@
+"""``python -m sysid_tbptt.cli``."""
+
+import sys
+
+from . import main
+
+sys.exit(main())

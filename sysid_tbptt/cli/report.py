@@ -1,0 +1,41 @@
+"""``sysid-tbptt report``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from . import tables
+from .options import add_results
+from .printing import OK
+
+
+def add(commands: Any) -> None:
+    command = commands.add_parser("report", help="write the tables and figures of a results folder, from records alone")
+    add_results(command)
+    command.add_argument("--no-figures", action="store_true", help="write the tables only")
+    command.set_defaults(command=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    written = tables.write(options.results)
+    if not written:
+        raise ConfigError(
+            f"{options.results}: no table can be made yet: it takes records with m=0 and one more m of one data set, "
+            "model and N; `sysid-tbptt run` makes them"
+        )
+    tables.show(written + ([] if options.no_figures else _write_figures(options.results)))
+    return OK
+
+
+def _write_figures(results: str) -> list[Path]:
+    """The figures; none, and a line that says so, where matplotlib is missing."""
+    from ..report.plots import missing, write_figures
+
+    if reason := missing():
+        print(f"no figures: {reason}", file=sys.stderr)
+        return []
+    return write_figures(results)

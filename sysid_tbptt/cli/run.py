@@ -1,0 +1,81 @@
+"""``sysid-tbptt run``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..config import ENGINES, RunConfig
+from . import tables
+from .options import FILTERS, add_filters, add_results, positive
+from .printing import OK, SOME_FAILED, print_table, tell_damages
+
+
+def add(commands: Any) -> None:
+    command = commands.add_parser("run", help="train and evaluate the runs of suites; goes on where it stopped")
+    command.add_argument("suites", nargs="+", metavar="SUITE", help="TOML file, see benchmarks/suites/")
+    add_results(command)
+    command.add_argument("--engine", choices=ENGINES, default="auto", help="what trains (default: the fastest)")
+    command.add_argument("--threads", type=positive, metavar="K", help="runs at a time (default: one a core)")
+    command.add_argument("--keep-weights", action="store_true", help="keep weights and test predictions in RESULTS")
+    command.add_argument("--tables", action="store_true", help="write the tables whenever a group of runs is complete")
+    command.add_argument("--dry-run", action="store_true", help="say what would run, how long, and what is there")
+    add_filters(command)
+    command.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..runs.harness import train
+
+    def refresh() -> None:
+        tables.write(options.results)
+
+    if options.dry_run:
+        return _dry_run(options)
+    records = train(
+        _expanded(options),
+        engine=options.engine,
+        results=options.results,
+        workers=options.threads,
+        keep_weights=options.keep_weights,
+        after_group=refresh if options.tables else None,
+    )
+    bad = sum(record.status != "ok" for record in records)
+    print(
+        f"{len(records)} runs: {len(records) - bad} ok, {bad} failed or diverged; records in {options.results}/records"
+    )
+    if options.tables:
+        tables.show(tables.write(options.results))
+    return SOME_FAILED if bad else OK
+
+
+def _dry_run(options: argparse.Namespace) -> int:
+    from ..runs.executors import cores
+    from ..runs.harness import estimates
+    from ..runs.plan import make_plan
+    from ..runs.progress import duration
+    from ..runs.store import Store
+
+    store = Store(options.results)
+    plan = make_plan(_expanded(options), engine=options.engine, store=store)
+    seconds, todo = estimates(plan.todo, store), {run.run_id for run in plan.todo}
+    rows = []
+    for group in dict.fromkeys((*run.group, run.engine) for run in plan.runs):
+        runs = [run for run in plan.runs if (*run.group, run.engine) == group]
+        left = [seconds[run.run_id] for run in runs if run.run_id in todo]
+        rows.append((*group, len(runs), len(runs) - len(left), duration(sum(left))))
+    workers = options.threads or cores()
+    print_table(("suite", "data set", "split", "model", "H", "N", "engine", "runs", "done", "to do, one worker"), rows)
+    print(
+        f"{len(plan.runs)} runs, {len(plan.runs) - len(todo)} done already, {len(todo)} to do: about "
+        f"{duration(sum(seconds.values()) / workers)} on {workers} workers"
+    )
+    tell_damages(store)
+    return OK
+
+
+def _expanded(options: argparse.Namespace) -> list[RunConfig]:
+    from ..runs.expand import expand
+
+    filters = {name: getattr(options, name) for name in FILTERS}
+    return [run for suite in options.suites for run in expand(suite, **filters)]

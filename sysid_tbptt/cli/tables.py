@@ -1,0 +1,27 @@
+"""Writing and showing the tables of a results folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .printing import tell_damages
+
+
+def write(results: str) -> list[Path]:
+    """Writes all tables of the folder's records; returns the files."""
+    from ..report.tables import write_tables
+    from ..runs.store import Store
+
+    store = Store(results)
+    tell_damages(store)
+    return write_tables(store.records(), Path(results) / "tables")
+
+
+def show(written: Sequence[Path]) -> None:
+    """Prints the Markdown tables, then the names of all files."""
+    for path in written:
+        if path.suffix == ".md":
+            print(path.read_text(encoding="utf-8"))
+    for path in written:
+        print(f"written: {path}")
