@@ -41,6 +41,12 @@ class RunConfig(BaseModel):
     init_mode: InitMode = Field(
         default="zero", description="start of each subsequence: zero state, or the state carried from the previous one"
     )
+    init_outputs: int = Field(
+        default=0,
+        ge=0,
+        description="leading steps of each subsequence and simulated record at which the measured output is an input "
+        "too, so that it sets the state; at most the benchmark's n_init",
+    )
     batch_size: int = Field(default=100, ge=1, description="subsequences B per optimiser step")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size")
     lr_schedule: Schedule = Field(
@@ -79,6 +85,13 @@ class RunConfig(BaseModel):
             raise ValueError(
                 "init_mode='carry' needs seq_len to be a multiple of batch_size, "
                 f"got {self.seq_len} and {self.batch_size}"
+            )
+        if self.init_outputs and self.init_mode == "carry":
+            raise ValueError("init_outputs sets the state that init_mode='carry' carries: choose init_mode='zero'")
+        if self.init_outputs >= self.seq_len:
+            raise ValueError(
+                f"init_outputs={self.init_outputs} leaves no step of a subsequence of "
+                f"seq_len={self.seq_len} to simulate; choose init_outputs < seq_len"
             )
         if self.patience is not None and self.validate_every is None:
             raise ValueError("patience counts validations: set validate_every as well")

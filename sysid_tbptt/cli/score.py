@@ -18,6 +18,9 @@ def add(commands: Any) -> None:
     command.add_argument("--model", help="model by name (default: read from the weights of an rnn, gru or lstm)")
     command.add_argument("--hidden-size", type=positive, help="width (default: read from the weights)")
     command.add_argument("--num-layers", type=positive, help="layers (default: read from the weights)")
+    command.add_argument(
+        "--init-outputs", type=positive, default=0, metavar="K", help="measured outputs it was trained to start from"
+    )
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(command=_score)
 
@@ -26,6 +29,7 @@ def _score(options: argparse.Namespace) -> int:
     from ..registry import build_model, load_dataset
     from ..runs.record import finite
     from ..training.evaluate import evaluate
+    from ..training.inputs import width
     from ..training.simulator import module_simulator
     from ..training.weights import n_layers, put_weights, read_weights, zoo_shape
 
@@ -33,11 +37,12 @@ def _score(options: argparse.Namespace) -> int:
     weights = read_weights(options.weights)
     name, hidden_size, num_layers = options.model, options.hidden_size, options.num_layers or n_layers(weights)
     if name is None or hidden_size is None:
-        cell, width = zoo_shape(weights, options.weights)
-        name, hidden_size = name or cell, hidden_size or width
-    module = build_model(name, n_u=data.n_u, n_y=data.n_y, hidden_size=hidden_size, num_layers=num_layers)
+        cell, units = zoo_shape(weights, options.weights)
+        name, hidden_size = name or cell, hidden_size or units
+    n_in = width(data.n_u, data.n_y, options.init_outputs)
+    module = build_model(name, n_u=n_in, n_y=data.n_y, hidden_size=hidden_size, num_layers=num_layers)
     put_weights(module, weights, options.weights)
-    metrics = evaluate(module_simulator(module), data)
+    metrics = evaluate(module_simulator(module), data, options.init_outputs)
     about = {"dataset": data.name, "split": data.split, "protocol": data.protocol, "model": name}
     if options.json:
         told = about | {"hidden_size": hidden_size, "metrics": finite(metrics)}

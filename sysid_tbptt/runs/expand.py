@@ -13,6 +13,7 @@ from ..data.series import Dataset
 from ..errors import ConfigError, DataError, ModelError, complaints
 from ..registry import ALIASES, find_model, load_dataset
 from ..suite import SELECTING, Group, Suite, check_field
+from ..training.inputs import check_init_outputs
 from ..training.windows import layout
 
 
@@ -76,6 +77,7 @@ def _resolve(fields: dict[str, Any], suite: str, where: str) -> RunConfig:
         fields["seq_len"] = _full_length(data, where)
     try:
         run = RunConfig.model_validate(fields | {"steps": fields.get("steps", 1)}, strict=True)
+        check_init_outputs(run, data)
         windows = len(layout([len(series) for series in data.train], run))
     except ValidationError as error:
         raise ConfigError(f"{where}: {complaints(error, RunConfig)}") from error

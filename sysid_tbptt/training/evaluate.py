@@ -17,45 +17,63 @@ from .simulator import Simulator, module_simulator, mse_scaled
 Metrics = dict[str, Any]
 
 
-def simulate(module: torch.nn.Module, series: Series, *, scaler: Scaler) -> Float64[np.ndarray, "T n_y"]:
-    """Free-run simulation of a whole record from a zero state; physical units in and out."""
-    return scaler.unscale_y(module_simulator(module)(scaler.scale_u(series.u)))
+def simulate(
+    module: torch.nn.Module, series: Series, *, scaler: Scaler, init_outputs: int = 0
+) -> Float64[np.ndarray, "T n_y"]:
+    """Free-run simulation of a whole record; physical units in and out.
+
+    It starts from a zero state; a module trained with ``init_outputs`` is given as many measured outputs.
+    """
+    return scaler.unscale_y(_simulated(module_simulator(module), series, scaler, init_outputs))
 
 
-def evaluate(simulator: Simulator, data: Dataset) -> Metrics:
-    """Metrics of every part: ``train`` and ``val`` over their records together, ``test`` by test set."""
-    return evaluate_and_keep(simulator, data)[0]
+def _simulated(simulator: Simulator, series: Series, scaler: Scaler, init_outputs: int) -> np.ndarray:
+    u, y = scaler.scale(series)
+    return simulator(u, y[:init_outputs])
 
 
-def evaluate_and_keep(simulator: Simulator, data: Dataset) -> tuple[Metrics, dict[str, np.ndarray]]:
+def evaluate(simulator: Simulator, data: Dataset, init_outputs: int = 0) -> Metrics:
+    """Metrics of every part: ``train`` and ``val`` over their records together, ``test`` by test set.
+
+    The simulator is given the first ``init_outputs`` measured outputs of each record.
+    """
+    return evaluate_and_keep(simulator, data, init_outputs)[0]
+
+
+def evaluate_and_keep(
+    simulator: Simulator, data: Dataset, init_outputs: int = 0
+) -> tuple[Metrics, dict[str, np.ndarray]]:
     """`evaluate`, and the simulated outputs (T, n_y) of each test set in physical units."""
     scaler = data.scaler
-    y_hat = {series.name: simulator(scaler.scale_u(series.u)) for series in data.test}
+    y_hat = {series.name: _simulated(simulator, series, scaler, init_outputs) for series in data.test}
     metrics = {
-        "train": score_records(simulator, data.train, scaler),
-        "val": score_records(simulator, data.val, scaler),
-        "test": {series.name: _scores([y_hat[series.name]], [series], scaler) for series in data.test},
+        "train": score_records(simulator, data.train, scaler, init_outputs),
+        "val": score_records(simulator, data.val, scaler, init_outputs),
+        "test": {series.name: _scores([y_hat[series.name]], [series], scaler, init_outputs) for series in data.test},
     }
     return metrics, {name: scaler.unscale_y(simulated) for name, simulated in y_hat.items()}
 
 
-def score_records(simulator: Simulator, records: Sequence[Series], scaler: Scaler) -> Metrics:
+def score_records(simulator: Simulator, records: Sequence[Series], scaler: Scaler, init_outputs: int = 0) -> Metrics:
     """Scores of one part, its records taken together.
 
-    ``mse_scaled`` is the mean squared error over all steps and channels in standardised units, from a zero
-    state; the other scores are per channel in physical units, after each record's first ``n_init`` samples.
+    ``mse_scaled`` is the mean squared error over all channels and all steps but the first ``init_outputs``, in
+    standardised units, from a zero state; the other scores are per channel in physical units, after each record's
+    first ``n_init`` samples.
     """
-    return _scores([simulator(scaler.scale_u(series.u)) for series in records], records, scaler)
+    y_hat = [_simulated(simulator, series, scaler, init_outputs) for series in records]
+    return _scores(y_hat, records, scaler, init_outputs)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a simulation that has run away is told by its scores
-def _scores(y_hat: Sequence[np.ndarray], records: Sequence[Series], scaler: Scaler) -> Metrics:
+def _scores(y_hat: Sequence[np.ndarray], records: Sequence[Series], scaler: Scaler, init_outputs: int) -> Metrics:
     scored = [slice(series.n_init, None) for series in records]
     physical = score(
         y=np.concatenate([series.y[part] for series, part in zip(records, scored, strict=True)]),
         y_hat=np.concatenate([scaler.unscale_y(p)[part] for p, part in zip(y_hat, scored, strict=True)]),
     )
-    mse = mse_scaled((scaler.scale_y(series.y), p) for series, p in zip(records, y_hat, strict=True))
+    later = slice(init_outputs, None)
+    mse = mse_scaled((scaler.scale_y(series.y)[later], p[later]) for series, p in zip(records, y_hat, strict=True))
     return {
         "mse_scaled": mse,
         **{key: value.tolist() for key, value in physical.items()},

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float32, Int64
 
 from ..config import RunConfig
+from .inputs import width
 from .windows import BatchOrder
 
 Arrays = dict[str, np.ndarray]
@@ -36,6 +37,11 @@ class Job:
     val: tuple[tuple[np.ndarray, np.ndarray], ...]
     module: torch.nn.Module
     cell: str | None = None
+
+    @property
+    def n_in(self) -> int:
+        """Inputs of the network."""
+        return width(self.u.shape[1], self.y.shape[1], self.config.init_outputs)
 
     def weights(self) -> Arrays:
         """Copies of the initial weights under torch's names (``rnn.weight_ih_l0`` ... ``readout.bias``)."""

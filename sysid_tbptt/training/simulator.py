@@ -10,19 +10,20 @@ import torch
 from jaxtyping import Float32
 
 from ..errors import ModelError
+from .inputs import fed
 
-Simulator = Callable[[np.ndarray], np.ndarray]
-"""Standardised input (T, n_u) -> standardised output (T, n_y), from a zero state."""
+Simulator = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Standardised input (T, n_u), measured outputs (k, n_y) of the first k >= 0 steps -> output (T, n_y)."""
 
 
 def module_simulator(module: torch.nn.Module) -> Simulator:
-    """A torch module (B, N, n_u) -> (B, N, n_y) as a simulator of one record."""
+    """A torch module (B, N, n_in) -> (B, N, n_y) as a simulator of one record, from a zero state."""
 
-    def simulate(u: Float32[np.ndarray, "T n_u"]) -> Float32[np.ndarray, "T n_y"]:
+    def simulate(u: Float32[np.ndarray, "T n_u"], y_init: Float32[np.ndarray, "k n_y"]) -> Float32[np.ndarray, "T n_y"]:
         training = module.training
         module.eval()
         with torch.no_grad():
-            y_hat = module(torch.from_numpy(u)[None])
+            y_hat = module(torch.from_numpy(fed(u, y_init))[None])
         module.train(training)
         if y_hat.ndim != 3 or y_hat.shape[:2] != (1, len(u)):
             raise ModelError(f"the model gave shape {tuple(y_hat.shape)}, expected (1, {len(u)}, n_y)")
@@ -42,3 +43,9 @@ def mse_scaled(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
     """Mean squared error over all steps and channels of all (y, y_hat) pairs of standardised records."""
     errors = [np.square(y_hat.astype(np.float64) - y) for y, y_hat in pairs]
     return float(sum(e.sum() for e in errors) / sum(e.size for e in errors))
+
+
+def validation_mse(simulate: Simulator, records: Iterable[tuple[np.ndarray, np.ndarray]], init_outputs: int) -> float:
+    """`mse_scaled` of standardised records (u, y), after the outputs that the simulator is given."""
+    k = init_outputs
+    return mse_scaled((y[k:], simulate(u, y[:k])[k:]) for u, y in records)

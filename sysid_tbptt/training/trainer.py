@@ -16,6 +16,7 @@ from ..models.rnn import Recurrent
 from ..registry import build_model
 from .engines import Engine
 from .evaluate import Metrics, evaluate_and_keep
+from .inputs import check_init_outputs, width
 from .job import Control, Job, Trained
 from .windows import BatchOrder, layout
 
@@ -50,17 +51,19 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
         ConfigError: the windows do not fit the data.
         ModelError: the model cannot be built, or its outputs have the wrong shape.
     """
+    check_init_outputs(config, data)
+    n_in = width(data.n_u, data.n_y, config.init_outputs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         module = build_model(
             config.model,
-            n_u=data.n_u,
+            n_u=n_in,
             n_y=data.n_y,
             hidden_size=config.hidden_size,
             num_layers=config.num_layers,
         )
         rng_state = torch.get_rng_state()
-    _check_outputs(module, config, data)
+    _check_outputs(module, config, n_in, data.n_y)
     lengths = tuple(len(series) for series in data.train)
     starts = layout(lengths, config)
     shuffled = config.init_mode == "zero"
@@ -78,24 +81,22 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
     )
 
 
-def _check_outputs(module: torch.nn.Module, config: RunConfig, data: Dataset) -> None:
+def _check_outputs(module: torch.nn.Module, config: RunConfig, n_in: int, n_y: int) -> None:
     """Two windows of two zeros must give two windows of two outputs."""
     training = module.training
     module.eval()
     try:
         with torch.no_grad():
-            y_hat = module(torch.zeros(2, 2, data.n_u))
+            y_hat = module(torch.zeros(2, 2, n_in))
     except Exception as error:  # whatever the module's own code raises
-        raise ModelError(
-            f"model '{config.model}' does not take inputs (B, N, {data.n_u}): {one_line(error)}"
-        ) from error
+        raise ModelError(f"model '{config.model}' does not take inputs (B, N, {n_in}): {one_line(error)}") from error
     module.train(training)
     if not isinstance(y_hat, torch.Tensor):
         raise ModelError(f"model '{config.model}' gives a {type(y_hat).__name__}; its forward must give one tensor")
     shape = tuple(y_hat.shape)
-    if shape != (2, 2, data.n_y):
+    if shape != (2, 2, n_y):
         raise ModelError(
-            f"model '{config.model}' gives shape {shape} for inputs (2, 2, {data.n_u}); expected (2, 2, {data.n_y})"
+            f"model '{config.model}' gives shape {shape} for inputs (2, 2, {n_in}); expected (2, 2, {n_y})"
         )
 
 
@@ -107,7 +108,7 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     metrics: Metrics = {}
     y_hat: dict[str, np.ndarray] = {}
     if trained.status == "ok":
-        metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data)
+        metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, job.config.init_outputs)
     reason = _divergence(trained, metrics)
     return Outcome(
         status="diverged" if reason else "ok",

@@ -5,6 +5,8 @@ from sysid_tbptt.models.rnn import Recurrent
 from sysid_tbptt.training.evaluate import evaluate, score_records, simulate
 from sysid_tbptt.training.simulator import module_simulator, simulator_with
 
+NO_OUTPUTS = np.empty((0, 2), np.float32)
+
 
 def model():
     torch.manual_seed(0)
@@ -41,8 +43,8 @@ def test_records_of_a_part_are_simulated_apart_and_scored_together(make_data):
 def test_simulator_leaves_the_modules_mode_and_weights_alone():
     module = model().train()
     weights = {name: np.zeros(tensor.shape, np.float32) for name, tensor in module.state_dict().items()}
-    zero = simulator_with(module, weights)(np.ones((5, 1), np.float32))
+    zero = simulator_with(module, weights)(np.ones((5, 1), np.float32), NO_OUTPUTS)
     assert (zero == 0).all()
     assert module.training
-    assert (module_simulator(module)(np.ones((5, 1), np.float32)) != 0).any()
+    assert (module_simulator(module)(np.ones((5, 1), np.float32), NO_OUTPUTS) != 0).any()
     assert module.training

@@ -50,7 +50,9 @@ def test_outcome_scores_every_part(job, make_data):
 def test_what_is_not_finite_counts_as_diverged(part, job, make_data, monkeypatch):
     data = make_data()
     if part == "simulation":
-        monkeypatch.setattr(REFERENCE, "simulator", lambda job, weights: lambda u: np.full((len(u), 1), np.inf, "f4"))
+        monkeypatch.setattr(
+            REFERENCE, "simulator", lambda job, weights: lambda u, _: np.full((len(u), 1), np.inf, "f4")
+        )
     result = outcome(job(data=data, learning_rate=1e30 if part == "loss" else 1e-3), data)
     assert result.status == "diverged"
     assert part in result.reason

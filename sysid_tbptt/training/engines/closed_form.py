@@ -17,6 +17,8 @@ PARALLEL = "threads"
 def declines(job: Job) -> str | None:
     """Why the job cannot be taken; None if it can."""
     trainable = any(parameter.requires_grad for parameter in job.module.parameters())
+    if job.config.init_outputs:
+        return "it fits inputs to outputs, and takes no init_outputs"
     solves = hasattr(job.module, "solve") and not trainable
     return None if solves else "it has no solve(records, burn_in), or parameters to train"
 

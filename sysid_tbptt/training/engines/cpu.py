@@ -8,16 +8,16 @@ n_u, n_y) when it is first met, and kept on disk.
 from __future__ import annotations
 
 import time
-from functools import partial
 from math import inf
 
 import numpy as np
 
 from ...errors import EngineError
+from ..inputs import fed, with_outputs, without_outputs
 from ..job import Arrays, Control, Job, Trained
 from ..monitor import Monitor
 from ..schedule import learning_rates
-from ..simulator import Simulator, mse_scaled
+from ..simulator import Simulator, validation_mse
 from .kernels import adam, rows, tape
 from .kernels.gradient import Problem, prepare
 from .kernels.packing import Parameters, packed_with
@@ -60,7 +60,11 @@ def simulator(job: Job, weights: Arrays) -> Simulator:
         raise EngineError(f"engine '{NAME}': {reason}")
     parameters = Parameters(SequenceShape(*_sizes(job)))
     packed = packed_with(parameters, np.append(parameters.flat(weights), np.float32(0)))
-    return partial(simulate_record, parameters.shape, packed)
+
+    def simulate(u: np.ndarray, y_init: np.ndarray) -> np.ndarray:
+        return simulate_record(parameters.shape, packed, fed(u, y_init))
+
+    return simulate
 
 
 def working_set(shape: Shape, N: int) -> int:
@@ -80,7 +84,7 @@ def working_set(shape: Shape, N: int) -> int:
 
 def _sizes(job: Job) -> tuple[str, int, int, int]:
     assert job.cell is not None
-    return job.cell, job.config.hidden_size, job.u.shape[1], job.y.shape[1]
+    return job.cell, job.config.hidden_size, job.n_in, job.y.shape[1]
 
 
 def _shape(job: Job) -> BatchShape | SequenceShape:
@@ -140,16 +144,22 @@ class _Run:
         losses = np.empty(len(coming.starts))
         done = self.monitor.step
         rates = learning_rates(self.config, done, done + len(losses))
-        problem = Problem(
-            rows.plain(coming.u), self.y, self.config.seq_len, self.config.burn_in, self.lag, self.carried
-        )
+        problem = self.problem(coming.u)
         plan = (coming.starts, coming.batches, rates)
         train_steps(self.shape, problem, self.optimiser, self.tape, self.packed, self.gradient, plan, done, losses)
         return losses
 
+    def problem(self, u: np.ndarray) -> Problem:
+        config = self.config
+        u_init = rows.plain(with_outputs(u, self.y) if config.init_outputs else u)
+        u_later = rows.plain(without_outputs(u, self.y.shape[1])) if config.init_outputs else u_init
+        return Problem(
+            u_init, u_later, self.y, config.init_outputs, config.seq_len, config.burn_in, self.lag, self.carried
+        )
+
     def validation_mse(self) -> float:
         simulate = simulator(self.job, self.weights())
-        return mse_scaled((y, simulate(u)) for u, y in self.job.val)
+        return validation_mse(simulate, self.job.val, self.config.init_outputs)
 
     def weights(self) -> Arrays:
         return {name: view.copy() for name, view in self.parameters.views(self.optimiser.weights).items()}

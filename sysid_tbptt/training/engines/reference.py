@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, cast
@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from ...errors import EngineError
+from ..inputs import with_outputs, without_outputs
 from ..job import Arrays, Control, Job, Trained
 from ..monitor import Monitor
 from ..schedule import learning_rates
-from ..simulator import Simulator, module_simulator, mse_scaled, simulator_with
+from ..simulator import Simulator, module_simulator, simulator_with, validation_mse
 from ..windows import noisy_input, windows_view
 
 NAME = "reference"
@@ -66,8 +67,8 @@ class _Run:
         if control.resume:
             self.load(dict(control.resume))
         last_turn = time.monotonic()
-        for batch, u_windows, windows in self.batches():
-            going_on = self.monitor.losses(np.array([self.step(batch, u_windows, windows)]))
+        for batch, inputs, windows in self.batches():
+            going_on = self.monitor.losses(np.array([self.step(batch, inputs(windows), windows)]))
             if going_on and self.monitor.validation_due:
                 going_on = self.monitor.validated(self.validation_mse(), self.weights())
             if not going_on:
@@ -77,28 +78,34 @@ class _Run:
                 last_turn = time.monotonic()
         return self.monitor.trained(self.weights())
 
-    def batches(self) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Batch number within its epoch, the epoch's input windows and the batch's first samples, to the end."""
+    def batches(self) -> Iterator[tuple[int, Callable[[Tensor], Tensor], Tensor]]:
+        """Batch number within its epoch, the epoch's inputs and the batch's first samples, to the end."""
         per_epoch = self.job.order.steps_per_epoch
         epoch, skip = divmod(self.monitor.step, per_epoch)
         for windows_of_epoch in self.job.order.epochs(epoch):
-            u_windows = self.input_windows(epoch)
+            inputs = self.inputs(epoch)
             for batch in range(skip, per_epoch):
                 if self.monitor.step == self.config.steps:
                     return
-                yield batch, u_windows, torch.from_numpy(self.job.starts[windows_of_epoch[batch]])
+                yield batch, inputs, torch.from_numpy(self.job.starts[windows_of_epoch[batch]])
             epoch, skip = epoch + 1, 0
 
-    def input_windows(self, epoch: int) -> Tensor:
-        u, config = self.job.u, self.config
+    def inputs(self, epoch: int) -> Callable[[Tensor], Tensor]:
+        """What gathers the inputs (B, N, n_in) of the windows that begin at given samples."""
+        u, y, config = self.job.u, self.job.y, self.config
         if config.input_noise:
             u = noisy_input(u, config.input_noise, config.seed, epoch)
-        return windows_view(u, config.seq_len)
+        k = config.init_outputs
+        if not k:
+            return windows_view(u, config.seq_len).__getitem__
+        told = windows_view(with_outputs(u, y), config.seq_len)
+        untold = windows_view(without_outputs(u, y.shape[1]), config.seq_len)
+        return lambda windows: torch.cat([told[windows, :k], untold[windows, k:]], dim=1)
 
-    def step(self, batch: int, u_windows: Tensor, windows: Tensor) -> float:
+    def step(self, batch: int, u: Tensor, windows: Tensor) -> float:
         """One optimiser step; the loss is the one before the update."""
         config = self.config
-        y_hat = self.outputs(batch, u_windows[windows])
+        y_hat = self.outputs(batch, u)
         loss = torch.nn.functional.mse_loss(y_hat[:, config.burn_in :], self.y_windows[windows, config.burn_in :])
         self.optimiser.zero_grad()
         loss.backward()
@@ -122,7 +129,7 @@ class _Run:
 
     def validation_mse(self) -> float:
         simulate = module_simulator(self.module)
-        return mse_scaled((y, simulate(u)) for u, y in self.job.val)
+        return validation_mse(simulate, self.job.val, self.config.init_outputs)
 
     def weights(self) -> Arrays:
         return {name: tensor.detach().numpy().copy() for name, tensor in self.module.state_dict().items()}

@@ -24,6 +24,8 @@ CELLS = pytest.mark.parametrize("cell", [LSTM, GRU, RNN], ids=lambda cell: cell[
 GRADIENTS = [
     LSTM | {"seq_len": 21, "burn_in": 10, "batch_size": 7},
     LSTM | {"seq_len": 63, "burn_in": 0, "batch_size": 100},
+    LSTM | {"seq_len": 21, "burn_in": 0, "batch_size": 20, "init_outputs": 4},
+    RNN | {"seq_len": 21, "burn_in": 10, "batch_size": 1, "init_outputs": 5},
     LSTM | {"seq_len": 21, "burn_in": 20, "batch_size": 1},
     GRU | {"seq_len": 1, "burn_in": 0, "batch_size": 100},
     GRU | {"seq_len": 21, "burn_in": 0, "batch_size": 7},
@@ -38,7 +40,9 @@ GRADIENTS = [
 
 def name_of(case):
     cell, H, n_u, n_y = (case.get(key, 1) for key in ("model", "hidden_size", "n_u", "n_y"))
-    return f"{cell}-H{H}-u{n_u}-y{n_y}-N{case['seq_len']}-m{case['burn_in']}-B{case['batch_size']}"
+    return f"{cell}-H{H}-u{n_u}-y{n_y}-N{case['seq_len']}-m{case['burn_in']}-B{case['batch_size']}" + (
+        f"-k{case['init_outputs']}" if "init_outputs" in case else ""
+    )
 
 
 def gradient_of(job):
@@ -53,6 +57,9 @@ def gradient_in_float64(job):
     first = job.starts[next(job.order.epochs())[0]]
     windows = first[:, None] + np.arange(config.seq_len)
     u, y = (torch.from_numpy(signal[windows]).double() for signal in (job.u, job.y))
+    if k := config.init_outputs:
+        known = (torch.arange(config.seq_len) < k).double()[:, None].expand(*u.shape[:2], 1)
+        u = torch.cat([u, y * known, known], dim=2)
     loss = (module(u) - y)[:, config.burn_in :].square().mean()
     loss.backward()
     return {name: parameter.grad.numpy() for name, parameter in module.named_parameters()}, loss.item()
@@ -113,6 +120,7 @@ def test_losses_of_500_steps_are_those_of_the_reference(changes, job):
         {"lr_schedule": "step", "lr_stages": 4, "learning_rate": 1e-2},
         {"input_noise": 0.3},
         {"lengths": (100, 40, 90)},
+        {"init_outputs": 4, "input_noise": 0.3, "lengths": (100, 40), "validate_every": 30},
         {"validate_every": 9, "learning_rate": 2e-2},
         {"validate_every": 3, "patience": 2, "learning_rate": 0.1},
         {"init_mode": "carry", "seq_len": 16, "batch_size": 4, "burn_in": 0, "lengths": (70,)},
@@ -207,9 +215,9 @@ def test_initial_weights_of_the_job_are_not_changed(job):
 def test_simulation_is_that_of_the_torch_module(cell, job):
     run = job(**cell)
     u = np.random.default_rng(1).normal(size=(777, run.u.shape[1])).astype(np.float32)
-    theirs = reference.simulator(run, run.weights())(u.copy())
+    theirs = reference.simulator(run, run.weights())(u.copy(), run.y[:0])
     u.flags.writeable = False
-    ours = cpu.simulator(run, run.weights())(u)
+    ours = cpu.simulator(run, run.weights())(u, run.y[:0])
     assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
     assert np.allclose(ours, theirs, rtol=0, atol=1e-6)
 

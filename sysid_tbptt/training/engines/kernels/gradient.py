@@ -23,12 +23,15 @@ BLOCK = 16
 class Problem(NamedTuple):
     """The records, the windows' length and burn-in, and how the state is carried.
 
+    The inputs of a window's first ``n_init`` steps are rows of ``u_init``, those of later steps rows of ``u``.
     ``carried`` holds the final states of the last ``lag`` batches, in rows (lag, groups of 16 windows, states);
     without a lag every window starts from zero.
     """
 
+    u_init: np.ndarray
     u: np.ndarray
     y: np.ndarray
+    n_init: int
     N: int
     m: int
     lag: int
@@ -57,7 +60,8 @@ def batch_gradient(shape: Any, problem: Any, packed: Any, tape: Any, starts: Any
 def gather(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
     """Inputs into z, outputs with a minus sign into the errors."""
     if shape.lanes_are_units:
-        copy_inputs(shape, problem.u, windows[0], problem.N, tape.z)
+        copy_inputs(shape, problem.u_init, windows[0], 0, problem.n_init, tape.z)
+        copy_inputs(shape, problem.u, windows[0], problem.n_init, problem.N, tape.z)
         _copy_outputs(shape, problem, windows[0], tape.e)
     else:
         _gather_windows(shape, problem, tape, windows)
@@ -65,9 +69,10 @@ def gather(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
 
 @compiled
 def _gather_windows(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
-    u, y, m, z, e = problem.u, problem.y, problem.m, tape.z, tape.e
+    y, m, z, e = problem.y, problem.m, tape.z, tape.e
     last = len(windows) - 1
     for t in range(problem.N):
+        u = problem.u_init if t < problem.n_init else problem.u
         for lane in range(LANES):
             sample = windows[min(lane, last)] + t
             for k in range(shape.n_u):
@@ -78,9 +83,9 @@ def _gather_windows(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
 
 
 @compiled
-def copy_inputs(shape: Any, u: Any, start: int, N: int, z: Any) -> None:
-    """Inputs of one window."""
-    for t in range(N):
+def copy_inputs(shape: Any, u: Any, start: int, first: int, stop: int, z: Any) -> None:
+    """Inputs of steps ``first`` to ``stop`` of the window that begins at ``start``."""
+    for t in range(first, stop):
         for k in range(shape.n_u):
             z[shape.z_rows * t + shape.units + (k + 1) // LANES, (k + 1) % LANES] = u[start + t, k]
 

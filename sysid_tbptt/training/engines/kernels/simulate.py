@@ -36,7 +36,7 @@ def simulate(shape: Any, packed: Any, tape: Any, u: Any, y_hat: Any) -> None:
     fill_rows(tape.c, 0, memories, 0)
     for start in range(0, len(u), BLOCK):
         steps = min(BLOCK, len(u) - start)
-        copy_inputs(shape, u, start, steps, tape.z)
+        copy_inputs(shape, u, start, 0, steps, tape.z)
         fill_rows(tape.e, 0, shape.outputs * steps, 0)
         for t in range(steps):
             preactivate(shape, packed, tape.z, t, tape.a)

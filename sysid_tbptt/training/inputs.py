@@ -1,0 +1,53 @@
+"""What a network is fed: the inputs and, where asked for, the measured outputs of the first steps.
+
+With ``init_outputs = k > 0`` a network has n_u + n_y + 1 inputs. At the first k steps of every subsequence and of
+every simulated record it is fed (u, y, 1), afterwards (u, 0, 0): its own recurrence turns the measured samples into a
+state, in training and in simulation alike, and later outputs never reach it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float32
+
+from ..config import RunConfig
+from ..data.series import Dataset
+from ..errors import ConfigError
+
+
+def width(n_u: int, n_y: int, init_outputs: int) -> int:
+    """Inputs of the network."""
+    return n_u + n_y + 1 if init_outputs else n_u
+
+
+def with_outputs(u: Float32[np.ndarray, "T n_u"], y: Float32[np.ndarray, "T n_y"]) -> Float32[np.ndarray, "T n_in"]:
+    """(u, y, 1) at every step."""
+    return np.concatenate([u, y, np.ones((len(u), 1), np.float32)], axis=1)
+
+
+def without_outputs(u: Float32[np.ndarray, "T n_u"], n_y: int) -> Float32[np.ndarray, "T n_in"]:
+    """(u, 0, 0) at every step."""
+    return np.concatenate([u, np.zeros((len(u), n_y + 1), np.float32)], axis=1)
+
+
+def fed(u: Float32[np.ndarray, "T n_u"], y_init: Float32[np.ndarray, "k n_y"]) -> Float32[np.ndarray, "T n_in"]:
+    """A whole record, its first k outputs known; the inputs alone where none is."""
+    k, n_y = y_init.shape
+    if not k:
+        return u
+    return np.concatenate([with_outputs(u[:k], y_init), without_outputs(u[k:], n_y)])
+
+
+def check_init_outputs(config: RunConfig, data: Dataset) -> None:
+    """Measured outputs may be looked at within the benchmark's init window only.
+
+    Raises:
+        ConfigError: ``init_outputs`` is more than a record's ``n_init``.
+    """
+    for series in (*data.train, *data.val, *data.test):
+        if config.init_outputs > series.n_init:
+            raise ConfigError(
+                f"init_outputs={config.init_outputs} is more than the n_init={series.n_init} samples that may "
+                f"initialise the state on record '{series.name}' of '{data.name}'; "
+                f"choose init_outputs <= {series.n_init}"
+            )
