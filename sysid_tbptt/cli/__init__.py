@@ -15,10 +15,10 @@ from typing import NoReturn
 from rich.console import Console
 
 from ..errors import SysidError
-from . import datasets, report, run, score, status
+from . import choose, datasets, report, run, score, status
 from .printing import BAD_INPUT, OK, STOPPED
 
-COMMANDS = (datasets, run, status, score, report)
+COMMANDS = (datasets, run, status, score, choose, report)
 """Each adds itself to the parser by ``add(commands)``."""
 
 

@@ -1,0 +1,46 @@
+"""The choice among settings, from validation errors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+from statistics import fmean, median
+
+from ..config import RunConfig
+from .record import RunRecord
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that makes a run but its seed, and the records of all its seeds; ``config`` has seed 0."""
+
+    config: RunConfig
+    records: tuple[RunRecord, ...]
+
+    @property
+    def validation(self) -> float:
+        """Median of `validation_error` over the seeds."""
+        return median(validation_error(record) for record in self.records)
+
+
+def validation_error(record: RunRecord) -> float:
+    """RMSE on the validation records after the init window, mean over output channels, in units of the output.
+
+    Infinite for a run that did not end well, or has no validation.
+    """
+    errors = record.metrics.get("val", {}).get("rmse") if record.status == "ok" else None
+    return fmean(inf if error is None else error for error in errors) if errors else inf
+
+
+def settings(records: Iterable[RunRecord]) -> list[Setting]:
+    """The records by setting, in the order in which each first comes."""
+    groups: dict[RunConfig, list[RunRecord]] = {}
+    for record in records:
+        groups.setdefault(record.config.model_copy(update={"seed": 0}), []).append(record)
+    return [Setting(config, tuple(group)) for config, group in groups.items()]
+
+
+def choose(tried: Iterable[Setting]) -> Setting:
+    """The setting with the least validation error; the first of equals."""
+    return min(tried, key=lambda setting: setting.validation)

@@ -1,0 +1,78 @@
+import tomllib
+
+from sysid_tbptt.cli import main
+from sysid_tbptt.runs.choice import choose, settings, validation_error
+from sysid_tbptt.runs.expand import expand
+from sysid_tbptt.runs.finals import final_suite
+from sysid_tbptt.runs.store import Store
+from tests.report.made_up import record
+
+SIMULATED = {"suite": "search", "dataset": "sim_duffing", "split": "simulated"}
+
+
+def tried(m, val, *, test=0.0, **changes):
+    return record(m, 0.0, val, test, **(SIMULATED | changes))
+
+
+def suite_of(records, **changes):
+    return tomllib.loads(final_suite(records, **({"search": "search", "name": "final", "seeds": 3} | changes)))
+
+
+def test_setting_is_all_but_the_seed():
+    runs = [tried(3, 1.0, seed=0), tried(5, 1.0, seed=0), tried(3, 4.0, seed=7), tried(3, 2.0, seed=1)]
+    first, second = settings(runs)
+    assert first.records == (runs[0], runs[2], runs[3])
+    assert (first.validation, second.validation) == (2.0, 1.0)
+    assert first.config.seed == 0
+
+
+def test_choice_is_the_least_median_validation_error_whatever_the_test_error():
+    lucky = [tried(3, val, test=0.0, seed=seed) for seed, val in enumerate([0.1, 9.0, 9.0])]
+    sound = [tried(5, val, test=99.0, seed=seed) for seed, val in enumerate([2.0, 2.0, 3.0])]
+    assert choose(settings(lucky + sound)).config.burn_in == 5
+
+
+def test_runs_that_did_not_end_well_count_as_infinite():
+    runs = [tried(3, 0.1, seed=0), tried(3, 0.1, seed=1, status="diverged"), tried(3, 0.1, seed=2, status="failed")]
+    assert validation_error(runs[1]) == float("inf")
+    assert choose(settings([*runs, tried(5, 7.0)])).config.burn_in == 5
+
+
+def test_final_suite_has_the_choice_of_each_model_and_m_zero_beside_it():
+    runs = [tried(m, val, model=model) for model in ("lstm", "gru") for m, val in ((0, 3.0), (4, 1.0), (9, 2.0))]
+    runs += [tried(4, 0.5, model="gru", hidden_size=16)]
+    gru, lstm = suite_of(runs)["groups"]
+    assert (gru["model"], gru["hidden_size"], gru["burn_in"], gru["seed"]) == ("gru", 16, [4, 0], [0, 1, 2])
+    assert (lstm["model"], lstm["hidden_size"], lstm["burn_in"]) == ("lstm", 4, [4, 0])
+
+
+def test_where_m_zero_is_chosen_the_best_other_m_of_the_same_setting_stands_beside():
+    runs = [tried(0, 1.0), tried(4, 3.0), tried(9, 2.0), tried(7, 1.5, hidden_size=16)]
+    (group,) = suite_of(runs)["groups"]
+    assert group["burn_in"] == [0, 9]
+    (alone,) = suite_of(runs[:1])["groups"]
+    assert alone["burn_in"] == [0]
+
+
+def test_models_in_closed_form_run_once():
+    fir = {"model": "fir", "hidden_size": 30, "where": {"engine": "closed_form"}}
+    (group,) = suite_of([tried(0, 1.0, **fir), tried(0, 2.0, **(fir | {"hidden_size": 10}))])["groups"]
+    assert "seed" not in group
+    assert group["hidden_size"] == 30
+
+
+def test_the_command_writes_a_suite_that_expands_to_the_chosen_runs(tmp_path):
+    store = Store(tmp_path / "results")
+    runs = [tried(m, val, hidden_size=8, weight_decay=0.1) for m, val in ((0, 3.0), (4, 1.0))]
+    for run in [*runs, tried(9, 0.1, suite="another")]:
+        store.save(run)
+    path = tmp_path / "mine.toml"
+    assert main(["choose", "search", str(path), "--seeds", "2", "--results", str(store.root)]) == 0
+    expected = [run.config.model_copy(update={"suite": "mine", "seed": seed}) for run in runs[::-1] for seed in (0, 1)]
+    assert sorted(expand(path), key=repr) == sorted(expected, key=repr)
+
+
+def test_without_records_the_command_says_what_makes_them(tmp_path, capsys):
+    (tmp_path / "records").mkdir()
+    assert main(["choose", "search", str(tmp_path / "mine.toml"), "--results", str(tmp_path)]) == 2
+    assert "no record of a suite 'search'" in capsys.readouterr().err
