@@ -42,5 +42,7 @@ def settings(records: Iterable[RunRecord]) -> list[Setting]:
 
 
 def choose(tried: Iterable[Setting]) -> Setting:
-    """The setting with the least validation error; the first of equals."""
-    return min(tried, key=lambda setting: setting.validation)
+    """The setting with the least validation error among those with the most seeds; the first of equals."""
+    tried = list(tried)
+    most = max(len(setting.records) for setting in tried)
+    return min((one for one in tried if len(one.records) == most), key=lambda setting: setting.validation)

@@ -35,7 +35,11 @@ def test_choice_is_the_least_median_validation_error_whatever_the_test_error():
 def test_runs_that_did_not_end_well_count_as_infinite():
     runs = [tried(3, 0.1, seed=0), tried(3, 0.1, seed=1, status="diverged"), tried(3, 0.1, seed=2, status="failed")]
     assert validation_error(runs[1]) == float("inf")
-    assert choose(settings([*runs, tried(5, 7.0)])).config.burn_in == 5
+    assert choose(settings([*runs, *(tried(5, 7.0, seed=seed) for seed in range(3))])).config.burn_in == 5
+
+
+def test_a_setting_of_fewer_seeds_is_not_chosen():
+    assert choose(settings([tried(3, 2.0, seed=0), tried(3, 2.0, seed=1), tried(5, 1.0)])).config.burn_in == 3
 
 
 def test_final_suite_has_the_choice_of_each_model_and_m_zero_beside_it():
