@@ -93,6 +93,11 @@ class Dataset:
         return Scaler.fit(self.train, name=self.name)
 
     @property
+    def n_init(self) -> int:
+        """Samples of every record that may initialise a model's state."""
+        return min(series.n_init for series in (*self.train, *self.val, *self.test))
+
+    @property
     def n_u(self) -> int:
         return self.train[0].u.shape[1]
 

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from ..config import RunConfig
-from ..data.series import Dataset
 from ..errors import ConfigError
 
 
@@ -38,16 +37,14 @@ def fed(u: Float32[np.ndarray, "T n_u"], y_init: Float32[np.ndarray, "k n_y"]) -
     return np.concatenate([with_outputs(u[:k], y_init), without_outputs(u[k:], n_y)])
 
 
-def check_init_outputs(config: RunConfig, data: Dataset) -> None:
+def check_init_outputs(config: RunConfig, n_init: int) -> None:
     """Measured outputs may be looked at within the benchmark's init window only.
 
     Raises:
-        ConfigError: ``init_outputs`` is more than a record's ``n_init``.
+        ConfigError: ``init_outputs`` is more than ``n_init``.
     """
-    for series in (*data.train, *data.val, *data.test):
-        if config.init_outputs > series.n_init:
-            raise ConfigError(
-                f"init_outputs={config.init_outputs} is more than the n_init={series.n_init} samples that may "
-                f"initialise the state on record '{series.name}' of '{data.name}'; "
-                f"choose init_outputs <= {series.n_init}"
-            )
+    if config.init_outputs > n_init:
+        raise ConfigError(
+            f"init_outputs={config.init_outputs} is more than the n_init={n_init} samples of '{config.dataset}' that "
+            f"may initialise the state; choose init_outputs <= {n_init}"
+        )

@@ -83,8 +83,8 @@ def test_known_outputs_set_the_state(make_data, job):
 
 def test_more_outputs_than_the_init_window_are_refused(make_data, config):
     with pytest.raises(ConfigError, match="init_outputs <= 5"):
-        check_init_outputs(config(init_outputs=6), make_data())
-    check_init_outputs(config(init_outputs=5), make_data())
+        check_init_outputs(config(init_outputs=6), make_data().n_init)
+    check_init_outputs(config(init_outputs=5), 5)
 
 
 def test_anchors_say_that_they_take_none(job):
