@@ -47,9 +47,9 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
         "run_id": record.run_id,
         "status": record.status,
         "regime": record.regime,
-        "setting": _setting(record.config),
-        "budget": _budget(record.config),
-        "revision": str(record.provenance.get("data", {}).get("revision", ""))[:12],
+        "setting": setting_in_words(record.config),
+        "budget": budget_in_words(record.config),
+        "revision": revision(record),
         "parameters": record.parameters,
         "train_s": record.time.train_s,
         "train_cpu_s": record.time.train_cpu_s,
@@ -68,13 +68,20 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
         }
 
 
-def _setting(config: RunConfig) -> str:
+def setting_in_words(config: RunConfig) -> str:
+    """The fields of `SETTING` that are not at their default."""
     given = config.model_dump(include=set(SETTING), exclude_defaults=True)
     return ", ".join(f"{name}={given[name]}" for name in SETTING if name in given)
 
 
-def _budget(config: RunConfig) -> str:
+def budget_in_words(config: RunConfig) -> str:
+    """The steps or epochs."""
     return f"{config.steps} steps" if config.epochs is None else f"{config.epochs} epochs"
+
+
+def revision(record: RunRecord) -> str:
+    """The data's revision, as much of it as is shown."""
+    return str((record.provenance.get("data") or {}).get("revision", ""))[:12]
 
 
 def by_study(records: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:

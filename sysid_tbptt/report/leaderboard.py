@@ -1,47 +1,219 @@
-"""Test errors in physical units of everything that was run, least first within each test set of each protocol."""
+"""The leaderboard: test errors in physical units of the setting of each model that validation chose."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import inf, nan
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ..runs.choice import Setting, choose, settings, validation_error
+from ..runs.record import RunRecord
 from ..runs.store import Store
-from .frame import frame
+from .frame import budget_in_words, revision, setting_in_words
+from .stats import change, holm, median_interval, paired_p
 
-TEST = ["dataset", "split", "revision", "test_set", "channel", "unit"]
-ENTRY = [
-    "suite",
-    "regime",
-    "model",
-    "hidden_size",
-    "seq_len",
-    "burn_in",
-    "batch_size",
-    "setting",
-    "budget",
-    "parameters",
+COLUMNS = [
+    *("dataset", "split", "test_set", "rank", "model", "hidden_size", "seq_len", "burn_in"),
+    *("rmse", "rmse_low", "rmse_high", "unit", "seeds", "best_seed", "rmse_best_seed"),
+    *("rmse_m0", "rmse_m0_low", "rmse_m0_high", "effect", "p_m0", "p_m0_holm", "p_first", "p_first_holm"),
+    *("worse_than_mean", "parameters", "train_s", "not_ok", "suite", "channel", "setting", "budget", "regime"),
+    *("batch_size", "init_outputs", "n_init", "n_scored", "engine", "protocol", "revision", "run_ids"),
 ]
-FIRST = ["dataset", "split", "test_set", "model", "hidden_size", "seq_len", "burn_in", "rmse", "unit"]
+PROTOCOL = ["suite", "dataset", "split", "revision", "n_init"]
+"""What rows that are ranked together share, beside the test set and its output channel."""
+TEST = [*PROTOCOL, "test_set", "channel"]
+MEAN = "mean"
+"""The anchor that a model must beat to have learnt anything."""
+
+_WHOLE = {"best_seed": "Int64", "n_init": "Int64", "n_scored": "Int64"}
+_Errors = dict[int, float]
+"""Test RMSE by seed."""
 
 
-def leaderboard(results: str | Path) -> pd.DataFrame:
-    """One row a test set, output channel and setting: median, least and largest test RMSE over the seeds.
-
-    The RMSE is that of the free-run simulation after the benchmark's init window, in the unit of the column ``unit``;
-    ``seeds`` counts the runs behind a row. Rows of one test set are sorted by the median, and test sets of different
-    splits or data revisions are never mixed. All settings are listed, so that the first row is the least test error
-    and no choice: a setting is chosen on validation data, see `sysid_tbptt.report.selection`.
+def leaderboard(results: str | Path, *, suite: str | None = None) -> pd.DataFrame:
+    """`board` of the records in a results folder, of one suite or of all.
 
     Raises:
         StoreError: the results folder cannot be read.
     """
-    runs = frame(Store(results).records())
-    scored = runs[runs["status"] == "ok"].copy()
-    scored["channel"] = [list(range(len(unit))) for unit in scored["unit"]]
-    scored = scored.explode(["test_rmse", "unit", "channel"])
-    scored["test_rmse"] = scored["test_rmse"].astype(float)
-    rmse = scored.groupby([*TEST, *ENTRY])["test_rmse"]
-    spread = {"rmse": rmse.median(), "rmse_min": rmse.min(), "rmse_max": rmse.max(), "seeds": rmse.count()}
-    rows = pd.DataFrame(spread).reset_index().sort_values([*TEST, "rmse"], ignore_index=True)
-    return rows[[*FIRST, *(name for name in rows if name not in FIRST)]]
+    return board(record for record in Store(results).records() if suite in (None, record.config.suite))
+
+
+def board(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """One row a test set, output channel and model, least error first within each test set of each protocol.
+
+    A model stands with its chosen setting: of all fields of its config but the seed, those that have the least median
+    validation error over the seeds among the suite's records. Test data never decide. A model without validation
+    errors (predictions from a file) is taken as it is.
+
+    ``rmse`` is the median over ``seeds`` of the RMSE of the free-run simulation after the benchmark's init window, in
+    ``unit``, ``rmse_low`` and ``rmse_high`` its 95 % bootstrap interval; that of a diverged run is infinite, and a
+    failed one has none; ``not_ok`` counts both. ``best_seed`` has the least validation error. ``rmse_m0`` is of the
+    same setting at burn_in=0, and ``effect`` the relative change of the median against it, over the seeds that both
+    have; ``p_m0`` its paired Wilcoxon test, Holm-corrected within the suite. ``p_first`` is the paired test against
+    the first of the same test set, Holm-corrected within it. ``worse_than_mean`` tells whether the error is above that
+    of the training mean as a prediction. ``train_s`` is the median of the seconds of training. ``run_ids`` are those
+    of all records behind the row, the ones at burn_in=0 last.
+
+    Suites, splits, data revisions and init windows are never ranked together.
+    """
+    parts = _protocols(records)
+    rows = [row for key, part in parts.items() for row in _rows(dict(zip(PROTOCOL, key, strict=True)), part)]
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "errors", "nrmse"]).astype(_WHOLE)
+    if table.empty:
+        return table[COLUMNS]
+    table["p_m0_holm"] = table.groupby("suite")["p_m0"].transform(holm)
+    tests = [part for _, part in table.groupby(TEST, dropna=False)]
+    return pd.concat([_ranked(part) for part in tests], ignore_index=True)[COLUMNS]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model's chosen setting, and the same setting without burn-in: itself, or None where it was not run."""
+
+    chosen: Setting
+    at_zero: Setting | None
+
+
+def entry(tried: Sequence[Setting]) -> Entry:
+    """The entry of a model, from all settings of it that were tried."""
+    chosen = choose(tried)
+    without = chosen.config.model_copy(update={"burn_in": 0})
+    return Entry(chosen, next((setting for setting in tried if setting.config == without), None))
+
+
+def errors(setting: Setting, test_set: str, channel: int) -> _Errors:
+    """Test RMSE by seed, in the unit of the output: infinite where the run diverged, none where it failed."""
+    found: _Errors = {}
+    for record in setting.records:
+        if record.status == "diverged":
+            found[record.config.seed] = inf
+        elif record.status == "ok" and test_set in record.metrics["test"]:
+            rmse = record.metrics["test"][test_set]["rmse"][channel]
+            found[record.config.seed] = inf if rmse is None else rmse
+    return found
+
+
+def paired(one: _Errors, other: _Errors) -> tuple[list[float], list[float]]:
+    """The errors of the seeds that both have."""
+    seeds = sorted(one.keys() & other.keys())
+    return [one[seed] for seed in seeds], [other[seed] for seed in seeds]
+
+
+def _protocols(records: Iterable[RunRecord]) -> dict[tuple[Any, ...], list[RunRecord]]:
+    parts: dict[tuple[Any, ...], list[RunRecord]] = {}
+    for record in records:
+        config = record.config
+        n_init = (record.provenance.get("data") or {}).get("n_init")
+        parts.setdefault((config.suite, config.dataset, config.split, revision(record), n_init), []).append(record)
+    return parts
+
+
+def _rows(protocol: dict[str, Any], records: Sequence[RunRecord]) -> Iterator[dict[str, Any]]:
+    """The rows of one protocol, not yet ranked."""
+    tests = {
+        (test_set, channel): unit
+        for record in records
+        if record.status == "ok"
+        for test_set, scores in record.metrics["test"].items()
+        for channel, unit in enumerate(scores["unit"])
+    }
+    models: dict[str, list[Setting]] = {}
+    for setting in settings(records):
+        models.setdefault(setting.config.model, []).append(setting)
+    for tried in models.values():
+        about = _about(found := entry(tried))
+        for (test_set, channel), unit in tests.items():
+            if of_seeds := errors(found.chosen, test_set, channel):
+                place = {"test_set": test_set, "channel": channel, "unit": unit}
+                yield protocol | about | place | _scores(found, test_set, channel, of_seeds)
+
+
+def _about(entry: Entry) -> dict[str, Any]:
+    """What the chosen setting is, whatever the test set."""
+    config, records = entry.chosen.config, entry.chosen.records
+    behind = [*records, *(entry.at_zero.records if entry.at_zero and entry.at_zero is not entry.chosen else ())]
+    fields = ("model", "hidden_size", "seq_len", "burn_in", "batch_size", "init_outputs")
+    return {name: getattr(config, name) for name in fields} | {
+        "setting": setting_in_words(config),
+        "budget": budget_in_words(config),
+        "regime": records[0].regime,
+        "parameters": max(record.parameters for record in records),
+        "train_s": float(np.median([record.time.train_s for record in records])),
+        "not_ok": sum(record.status != "ok" for record in records),
+        "engine": _once(record.engine for record in records),
+        "protocol": _once((record.provenance.get("data") or {}).get("protocol") for record in records),
+        "run_ids": tuple(record.run_id for record in behind),
+    }
+
+
+def _scores(entry: Entry, test_set: str, channel: int, of_seeds: _Errors) -> dict[str, Any]:
+    """The errors of the chosen setting on one test set, and without burn-in."""
+    low, high = median_interval(list(of_seeds.values()))
+    best = min(entry.chosen.records, key=validation_error)
+    known = best.config.seed in of_seeds and (validation_error(best) < inf or len(of_seeds) == 1)
+    scored = [record.metrics["test"][test_set] for record in entry.chosen.records if _has(record, test_set)]
+    return {
+        "rmse": float(np.median(list(of_seeds.values()))),
+        "rmse_low": low,
+        "rmse_high": high,
+        "seeds": len(of_seeds),
+        "best_seed": best.config.seed if known else None,
+        "rmse_best_seed": of_seeds[best.config.seed] if known else nan,
+        "n_scored": next((scores["n_scored"] for scores in scored if "n_scored" in scores), None),
+        "nrmse": np.median([_at(scores.get("nrmse"), channel) for scores in scored]) if scored else inf,
+        "errors": of_seeds,
+        **_burn_in(entry, test_set, channel, of_seeds),
+    }
+
+
+def _burn_in(entry: Entry, test_set: str, channel: int, of_seeds: _Errors) -> dict[str, float]:
+    """The same setting at burn_in=0 beside it."""
+    if entry.at_zero is None:
+        return {}
+    with_m, without = paired(of_seeds, errors(entry.at_zero, test_set, channel))
+    low, high = median_interval(without)
+    return {
+        "rmse_m0": float(np.median(without)) if without else nan,
+        "rmse_m0_low": low,
+        "rmse_m0_high": high,
+        "effect": 0.0 if entry.at_zero is entry.chosen else change(with_m, without),
+        "p_m0": nan if entry.at_zero is entry.chosen else paired_p(with_m, without),
+    }
+
+
+def _ranked(part: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one test set, least error first, compared with the first and with the mean."""
+    part = part.sort_values(["rmse", "model"])
+    first = part["errors"].iloc[0]
+    p_first = [nan if one is first else paired_p(*paired(one, first)) for one in part["errors"]]
+    return part.assign(
+        rank=part["rmse"].rank(method="min").astype(int),
+        p_first=p_first,
+        p_first_holm=holm(p_first),
+        worse_than_mean=_worse_than_mean(part),
+    )
+
+
+def _worse_than_mean(part: pd.DataFrame) -> pd.Series[bool]:
+    """Against the anchor where it was run; else an RMSE above the deviation of the test output says it too."""
+    anchor = part.loc[part["model"] == MEAN, "rmse"]
+    return part["rmse"] > anchor.min() if len(anchor) else part["nrmse"] > 1
+
+
+def _has(record: RunRecord, test_set: str) -> bool:
+    return record.status == "ok" and test_set in record.metrics["test"]
+
+
+def _at(values: Sequence[float | None] | None, channel: int) -> float:
+    value = values[channel] if values else None
+    return nan if value is None else value
+
+
+def _once(values: Iterable[str | None]) -> str:
+    return ", ".join(sorted({value for value in values if value}))
