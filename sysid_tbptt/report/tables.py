@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..runs.atomic import write_whole
 from ..runs.record import RunRecord
 from ..runs.store import file_name
 from .burn_in import PARTS, PUBLISHED, burn_in_table
 from .caption import provenance_line
+from .formats import MISSING, Block, Table, write_table
 from .frame import by_study, frame
 from .published import PAPER_CITATION
 from .selection import RULES
@@ -34,7 +33,6 @@ VARYING = {
 """Columns shown where they vary, and their headings."""
 
 _WORDS = ("split", "data revision", "test set", "model", "setting", "budget", "rule")
-_MISSING = "–"
 
 
 def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
@@ -47,21 +45,18 @@ def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     for (suite, dataset), part in by_study(records).items():
         table = burn_in_table(frame(part))
         if len(table):
-            written += _write(table, part, folder / file_name(suite) / file_name(dataset))
+            written += write_table(burn_in(table, part), folder / file_name(suite) / file_name(dataset))
     return sorted(written, key=lambda path: (path.suffix != ".md", path))
 
 
-def _write(table: pd.DataFrame, records: Sequence[RunRecord], stem: Path) -> list[Path]:
-    title = f"{records[0].config.suite}: {records[0].config.dataset}"
-    notes = _notes(table, records)
-    texts = {
-        ".md": to_markdown(table, title, notes),
-        ".csv": to_csv(table, notes),
-        ".tex": to_latex(table, title, notes),
-    }
-    for suffix, text in texts.items():
-        write_whole(stem.with_name(stem.name + suffix), text.encode())
-    return [stem.with_name(stem.name + suffix) for suffix in texts]
+def burn_in(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
+    """Rows of `burn_in_table` as a table to read."""
+    return Table(
+        title=f"{records[0].config.suite}: {records[0].config.dataset}",
+        blocks=[Block(f"MSE × {MSE_SCALE}; {shared(rows)}", readable(rows), words=_WORDS)],
+        notes=_notes(rows, records),
+        data=rows,
+    )
 
 
 def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
@@ -72,7 +67,7 @@ def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
         f"{rules}. Test data decide nothing."
     ]
     if anchors := _anchors(records):
-        notes.append(f"Without a network, test MSE x {MSE_SCALE}: {anchors}")
+        notes.append(f"Without a network, test MSE × {MSE_SCALE}: {anchors}")
     if (table["rule"] == PUBLISHED).any():
         notes.append(f"published: {PAPER_CITATION}, rounded as published")
     return [*notes, f"Provenance: {provenance_line(records)}"]
@@ -90,31 +85,6 @@ def _anchor(row: dict[Hashable, Any], *, several_tests: bool) -> str:
     return f"{row['model']}{order}{test_set} {row['test_mse'] * MSE_SCALE:.3f}"
 
 
-def to_csv(table: pd.DataFrame, notes: Sequence[str]) -> str:
-    """The notes as comments, then the table as it is; words are quoted, since a ``#`` outside quotes is a comment."""
-    return "".join(f"# {note}\n" for note in notes) + table.to_csv(
-        index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
-    )
-
-
-def to_markdown(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
-    """A heading, a pipe table with MSE x 100, and the notes under it."""
-    shown = readable(table)
-    body = shown.map(_markdown).to_markdown(index=False, disable_numparse=True, colalign=_alignment(shown))
-    text = [f"## {_markdown(title)}", _markdown(f"MSE x {MSE_SCALE}; {shared(table)}"), body, *map(_markdown, notes)]
-    return "\n\n".join(text) + "\n"
-
-
-def to_latex(table: pd.DataFrame, title: str, notes: Sequence[str]) -> str:
-    """A booktabs table; the notes are its caption. Needs the package booktabs."""
-    shown = readable(table).replace(_MISSING, "--")
-    shown.columns = pd.Index([_escaped(column) for column in shown.columns])
-    body = shown.map(_escaped).style.hide(axis="index").to_latex(hrules=True, column_format=_columns(shown))
-    under = " ".join(note.rstrip(".") + "." for note in notes)
-    caption = f"{_escaped(title)}. MSE $\\times$ {MSE_SCALE}; {_escaped(shared(table))}. {_escaped(under)}"
-    return f"\\begin{{table}}\n\\centering\n{body}\\caption{{{caption}}}\n\\end{{table}}\n"
-
-
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The table as people read it: rounded text, and columns that never vary left out."""
     shown = pd.DataFrame({"N": table["seq_len"].astype(str)})
@@ -123,7 +93,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             shown[heading] = table[name].astype(str)
     shown["budget"], shown["rule"] = table["budget"], table["rule"]
     shown["m*"] = table["m_star"].astype(str)
-    shown["of m"] = [_MISSING if pd.isna(tried) else f"{tried:.0f}" for tried in table["m_tried"]]
+    shown["of m"] = [MISSING if pd.isna(tried) else f"{tried:.0f}" for tried in table["m_tried"]]
     if table["seeds"].max() > 1:
         shown["seeds"] = table["seeds"].astype(str)
     for part in PARTS:
@@ -141,35 +111,10 @@ def shared(table: pd.DataFrame) -> str:
 
 def _cell(row: dict[Hashable, Any], name: str) -> str:
     if pd.isna(row[name]):
-        return _MISSING
+        return MISSING
     if name.startswith("change"):
         return f"{row[name]:.1f}"
     median, least, largest = (
         f"{row.get(key, row[name]) * MSE_SCALE:.3f}" for key in (name, f"{name}_min", f"{name}_max")
     )
     return f"{median} ({least} to {largest})" if row["seeds"] > 1 else median
-
-
-def _alignment(shown: pd.DataFrame) -> list[str]:
-    return ["left" if column in _WORDS else "right" for column in shown.columns]
-
-
-def _columns(shown: pd.DataFrame) -> str:
-    return "".join(alignment[0] for alignment in _alignment(shown))
-
-
-def _markdown(text: str) -> str:
-    """Text that is no markup: neither HTML, nor code, nor the end of a cell."""
-    return "".join(f"\\{character}" if character in "\\<`|" else character for character in text)
-
-
-def _escaped(text: str) -> str:
-    replacements = {
-        "\\": r"\textbackslash{}",
-        "^": r"\textasciicircum{}",
-        "~": r"\textasciitilde{}",
-        "<": "$<$",
-        ">": "$>$",
-    }
-    replacements |= {character: f"\\{character}" for character in "&%$#_{}"}
-    return "".join(replacements.get(character, character) for character in text)

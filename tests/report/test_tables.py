@@ -133,7 +133,7 @@ def scaled(value, factor):
 
 def test_anchors_are_told_beside_the_table(write):
     arx = curve(model="arx", hidden_size=2)[0].model_copy(update={"engine": "closed_form"})
-    assert "Without a network, test MSE x 100: arx of order 2 14.286" in write([*curve(), arx])[".md"]
+    assert "Without a network, test MSE × 100: arx of order 2 14.286" in write([*curve(), arx])[".md"]
 
 
 @pytest.mark.parametrize(
