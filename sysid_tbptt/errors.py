@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
@@ -35,6 +37,12 @@ class StoreError(SysidError):
 def one_line(error: Exception) -> str:
     """An error of somebody else's code: its type, and what it says, in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def traced(error: Exception) -> str:
+    """An error of somebody else's code in one line, with the place in the code where it was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{one_line(error)} (in {last.name}, {Path(last.filename).name} line {last.lineno})"
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -2,6 +2,8 @@
 
 A package adds its own by the entry point groups ``sysid_tbptt.datasets`` (a `Source`) and
 ``sysid_tbptt.models`` (a callable ``build(*, n_u, n_y, hidden_size, num_layers) -> torch.nn.Module``).
+
+Torch is imported when the first model is looked up: data sets do without.
 """
 
 from __future__ import annotations
@@ -10,16 +12,15 @@ import re
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from .data import files, official, paper, simulated
 from .data.series import Dataset
 from .data.source import Source
 from .errors import DataError, ModelError, near, one_line
-from .models.linear import ANCHORS
-from .models.rnn import CELLS, Recurrent
+
+if TYPE_CHECKING:
+    import torch
 
 ALIASES = {
     "Silverbox_Sim": "silverbox",
@@ -89,6 +90,8 @@ def build_model(
     Raises:
         ModelError: no such model, or what was built is not a torch module.
     """
+    import torch
+
     sizes = {"n_u": n_u, "n_y": n_y, "hidden_size": hidden_size, "num_layers": num_layers, **settings}
     try:
         module = find_model(name)(**sizes)
@@ -108,9 +111,16 @@ def find_model(name: str) -> Callable[..., Any]:
     Raises:
         ModelError: no such model, or the plug-in cannot be imported.
     """
-    if name in CELLS:
-        return partial(Recurrent, name)
-    return ANCHORS[name] if name in ANCHORS else _plug_in(name)
+    built_in = _built_in()
+    return built_in[name] if name in built_in else _plug_in(name)
+
+
+@cache
+def _built_in() -> dict[str, Callable[..., Any]]:
+    from .models.linear import ANCHORS
+    from .models.rnn import CELLS, Recurrent
+
+    return {name: partial(Recurrent, name) for name in CELLS} | dict(ANCHORS)
 
 
 def _plug_in(name: str) -> Callable[..., Any]:
@@ -118,7 +128,7 @@ def _plug_in(name: str) -> Callable[..., Any]:
     if re.fullmatch(r"[\w.]+:[\w.]+", name):
         plugged[name] = EntryPoint(name, name, "sysid_tbptt.models")
     if name not in plugged:
-        hint = near(name, [*CELLS, *ANCHORS, *plugged])
+        hint = near(name, [*_built_in(), *plugged])
         raise ModelError(f"unknown model '{name}'; {hint}, or name one as module:callable")
     try:
         return plugged[name].load()

@@ -173,15 +173,24 @@ def _values(rows: pd.DataFrame, columns: Sequence[str]) -> Float64[np.ndarray, "
 
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """The named columns as numbers."""
+    table = read_table(path)
+    for column in columns:
+        check_there_once(path, table, column)
+        check_numbers(path, table[column])
+    return table[list(columns)]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV or Parquet file as it is, columns by the names in its first row or schema.
+
+    Raises:
+        DataError: there is no such file, or it is neither.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such file; check the path")
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: a log must be one of {', '.join(SUFFIXES)}; convert it")
-    table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
-    for column in columns:
-        _check_there_once(path, table, column)
-        _check_numbers(path, table[column])
-    return table[list(columns)]
+    return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -211,7 +220,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: not a readable Parquet file ({error}); write it anew") from error
 
 
-def _check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
+def check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
+    """Raises DataError where the column is missing or there twice."""
     times = list(table.columns).count(column)
     if times == 0:
         there = ", ".join(map(str, table.columns))
@@ -220,7 +230,7 @@ def _check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
         raise DataError(f"{path}: {times} columns are named {column!r}; rename them")
 
 
-def _check_numbers(path: Path, column: pd.Series[Any]) -> None:
+def check_numbers(path: Path, column: pd.Series[Any]) -> None:
     """Every cell holds a finite number; rows are counted from 1, the header not counted."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     bad = np.flatnonzero(~np.isfinite(numbers))

@@ -15,6 +15,9 @@ from ..data.series import Series
 from ..errors import StoreError
 from .atomic import write_whole
 
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, zlib.error)
+"""What numpy raises of an npz file that is damaged, is none, or holds pickles."""
+
 _FIELDS = ("y", "y_hat", "n_init", "dt", "unit")
 
 
@@ -64,7 +67,7 @@ def read_predictions(path: Path) -> list[Prediction]:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             names = [key.removesuffix("/y_hat") for key in file.files if key.endswith("/y_hat")]
             return [_prediction(name, {field: file[f"{name}/{field}"] for field in _FIELDS}) for name in names]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise StoreError(f"{path}: no file of predictions ({error}); delete it") from error
 
 

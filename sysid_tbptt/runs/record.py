@@ -15,6 +15,9 @@ from ..errors import StoreError, complaints
 SCHEMA = 1
 """Raised, with a migration, when the fields of a record change their meaning."""
 
+PREDICTIONS, EXTERNAL = "predictions", "external"
+"""Engines of what was not trained here: outputs that came in a file, and a model that trained itself."""
+
 _SCORES = ("mse_scaled", "rmse", "unit")
 
 Status = Literal["ok", "diverged", "failed"]
@@ -54,10 +57,10 @@ class Time(BaseModel):
 class RunRecord(BaseModel):
     """What one run was, what came out of it, and where it came from.
 
-    ``metrics`` has the keys ``train``, ``val`` and ``test``, the last by test set; see
-    `sysid_tbptt.training.evaluate.score_records` for the measures and their units. A null is a measure that is
-    not defined, such as the R2 of a constant signal. ``records`` is the number of training records, ``windows``
-    that of the subsequences they are cut into.
+    ``metrics`` has the keys ``train``, ``val`` and ``test``, the last by test set, and of the engine ``predictions``
+    the last alone; see `sysid_tbptt.training.evaluate.score_records` for the measures and their units. A null is a
+    measure that is not defined, such as the R2 of a constant signal. ``records`` is the number of training records,
+    ``windows`` that of the subsequences they are cut into.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -78,7 +81,7 @@ class RunRecord(BaseModel):
     provenance: dict[str, Any] = {}
 
     def _check_metrics(self) -> None:
-        """A run that ended well has scores of every part.
+        """A run that ended well has scores of every part, and one of a file of predictions those of ``test``.
 
         Raises:
             StoreError: some are missing.
@@ -86,9 +89,10 @@ class RunRecord(BaseModel):
         if self.status != "ok":
             return
         test = self.metrics.get("test")
-        parts = [self.metrics.get("train"), self.metrics.get("val"), *(test.values() if isinstance(test, dict) else [])]
+        whole = ("test",) if self.engine == PREDICTIONS else ("train", "val", "test")
+        parts = [self.metrics.get(part) for part in whole[:-1]] + list(test.values() if isinstance(test, dict) else [])
         if not test or not all(isinstance(part, dict) and part.keys() >= set(_SCORES) for part in parts):
-            raise StoreError(f"key 'metrics': a run that ended well has {', '.join(_SCORES)} of train, val and test")
+            raise StoreError(f"key 'metrics': a run that ended well has {', '.join(_SCORES)} of {', '.join(whole)}")
 
     @property
     def done(self) -> bool:
@@ -96,8 +100,10 @@ class RunRecord(BaseModel):
         return self.status != "failed"
 
     @property
-    def regime(self) -> Literal["stateless", "stateful", "bptt", "closed_form"]:
-        """How the run was trained, in the words of the reference experiment."""
+    def regime(self) -> Literal["stateless", "stateful", "bptt", "closed_form", "external"]:
+        """How the run was trained, in the words of the reference experiment; ``external``: not here."""
+        if self.engine in (PREDICTIONS, EXTERNAL):
+            return "external"
         if self.engine == "closed_form":
             return "closed_form"
         if self.config.init_mode == "carry":

@@ -95,8 +95,7 @@ class Store:
 
     def path(self, config: RunConfig) -> Path:
         """The records file of a run."""
-        name = f"{file_name(config.model)}-N{config.seq_len}-s{config.seed}.jsonl"
-        return self.root / "records" / file_name(config.suite) / file_name(config.dataset) / name
+        return self.root / records_file(config)
 
     def checkpoint(self, run_id: str) -> Path:
         """Where a run under way keeps its state."""
@@ -111,25 +110,36 @@ class Store:
         return self.root / "predictions" / f"{run_id}.npz"
 
     def _read(self, path: Path) -> list[RunRecord]:
-        try:
-            lines = path.read_bytes().decode("utf-8", errors="backslashreplace").split("\n")
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from error
         records: dict[str, RunRecord] = {}
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = RunRecord.from_line(line)
-            except StoreError as error:
-                self.damages.append(Damage(path, number, line, str(error), isinstance(error, NewerSchema)))
+        for _, found in read_lines(path):
+            if isinstance(found, Damage):
+                self.damages.append(found)
             else:
-                records[record.run_id] = record
+                records[found.run_id] = found
         return list(records.values())
 
     def _write(self, path: Path, records: list[RunRecord]) -> None:
         write_whole(path, _as_bytes([record.to_line() for record in records]))
         self._lines[path] = records
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, RunRecord | Damage]]:
+    """The records in a file, each with its line number from 1; what is no record as damage.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    try:
+        lines = path.read_bytes().decode("utf-8", errors="backslashreplace").split("\n")
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, RunRecord.from_line(line)
+        except StoreError as error:
+            yield number, Damage(path, number, line, str(error), isinstance(error, NewerSchema))
 
 
 @contextmanager
@@ -158,6 +168,12 @@ def locked(root: str | Path) -> Iterator[None]:
 
 def _as_bytes(lines: list[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def records_file(config: RunConfig) -> Path:
+    """The records file of a run, below the results folder: its path is its identity."""
+    name = f"{file_name(config.model)}-N{config.seq_len}-s{config.seed}.jsonl"
+    return Path("records", file_name(config.suite), file_name(config.dataset), name)
 
 
 def file_name(name: str) -> str:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from safetensors.numpy import save
 
 from ..config import RunConfig
 from ..data.series import Dataset
-from ..errors import DataError, SysidError, one_line
+from ..errors import DataError, SysidError, traced
 from ..registry import load_dataset
 from ..training.engines import pick
 from ..training.job import Arrays, Control, Interrupted, Job
@@ -166,7 +164,4 @@ def _time(outcome: Outcome, earlier: Spent, config: RunConfig) -> Time:
 
 def _reason(error: Exception) -> str:
     """What went wrong, and for what is no error of ours, where."""
-    if isinstance(error, SysidError):
-        return str(error)
-    last: Any = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{one_line(error)} (in {last.name}, {Path(last.filename).name} line {last.lineno})"
+    return str(error) if isinstance(error, SysidError) else traced(error)

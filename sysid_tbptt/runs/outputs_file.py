@@ -1,0 +1,57 @@
+"""Outputs of the test sets in a file of the user's own, whatever model gave them.
+
+``.npz``: one array a test set, named as the test set: (T, n_y), or (T,) where there is one output channel.
+
+``.csv`` and ``.parquet``: one row a sample, in the order of time. The column ``test_set`` names the test set of the
+row; ``y_hat``, or ``y_hat_0``, ``y_hat_1``, ... where there are several output channels, hold the outputs.
+
+The outputs are in the unit in which the data set is scored. The first n_init samples of a test set are not scored and
+may be left out. Nothing in such a file is executed: pickles are refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..data import files
+from ..errors import DataError
+from .predictions import UNREADABLE
+
+SUFFIXES = (".npz", *files.SUFFIXES)
+
+
+def read_outputs(path: Path, n_y: int) -> dict[str, np.ndarray]:
+    """The arrays of the file by test set, as they are.
+
+    Raises:
+        DataError: there is no such file, it cannot be read, holds pickles, or lacks a column.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; check the path of the predictions")
+    return _read_npz(path) if path.suffix.lower() == ".npz" else _read_table(path, n_y)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open("rb") as opened:
+            file = np.load(opened, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("one array without a name")
+            return {name: np.asarray(file[name]) for name in file.files}
+    except UNREADABLE as error:
+        raise DataError(
+            f"{path}: not an npz file of plain arrays ({error}); write it by np.savez, one array of numbers a test set"
+        ) from error
+
+
+def _read_table(path: Path, n_y: int) -> dict[str, np.ndarray]:
+    table = files.read_table(path)
+    columns = ["y_hat"] if n_y == 1 else [f"y_hat_{channel}" for channel in range(n_y)]
+    for column in ("test_set", *columns):
+        files.check_there_once(path, table, column)
+    for column in columns:
+        files.check_numbers(path, table[column])
+    test_sets = table["test_set"].astype(str)
+    return {str(name): rows[columns].to_numpy(dtype=np.float64) for name, rows in table.groupby(test_sets, sort=False)}
