@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
 from ..config import RunConfig
@@ -17,12 +17,15 @@ def add_results(command: argparse.ArgumentParser) -> None:
     command.add_argument("--results", default="results", metavar="FOLDER", help="results folder (default: results)")
 
 
-def add_filters(command: argparse.ArgumentParser) -> None:
-    """One option a field of a run; several values are allowed."""
+def add_filters(command: argparse.ArgumentParser, *, but: Sequence[str] = ()) -> None:
+    """One option a field of a run, ``but`` for some; several values are allowed."""
     group = command.add_argument_group(
-        "filters", f"these choose among the runs: {', '.join(SELECTING)}; others replace"
+        "filters",
+        f"these choose among the runs: {', '.join(name for name in SELECTING if name not in but)}; others replace",
     )
     for name, field in FILTERS.items():
+        if name in but:
+            continue
         group.add_argument(
             "--" + name.replace("_", "-"),
             nargs="+",

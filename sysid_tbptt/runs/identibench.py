@@ -9,6 +9,7 @@ Signals are float32 in the units of the data set as scored (mV where identibench
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -76,6 +77,34 @@ class Context:
     def get_train_valid_sequences(self) -> Iterator[Record]:
         """All records that are not for testing, as they are cut into training and validation."""
         return map(_record, (*self.train, *self.val))
+
+
+def takes_context(build: Callable[..., Any], name: str) -> bool:
+    """Whether it is called as ``build(context)``, rather than as ``build(*, n_u, n_y, hidden_size, num_layers)``.
+
+    Raises:
+        ModelError: it takes neither.
+    """
+    try:
+        signature = inspect.signature(build)
+    except (TypeError, ValueError):  # of compiled code nothing is known
+        return False
+    if _binds(signature, n_u=1, n_y=1, hidden_size=1, num_layers=1):
+        return False
+    if _binds(signature, None):
+        return True
+    raise ModelError(
+        f"model '{name}' takes {signature}, expected (*, n_u, n_y, hidden_size, num_layers) to be trained here, or "
+        "(context) as identibench has it"
+    )
+
+
+def _binds(signature: inspect.Signature, *positional: Any, **named: Any) -> bool:
+    try:
+        signature.bind(*positional, **named)
+    except TypeError:
+        return False
+    return True
 
 
 def train_themselves(

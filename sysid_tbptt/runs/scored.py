@@ -15,6 +15,7 @@ from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
 from ..errors import DataError, ModelError, near
 from ..registry import ALIASES, load_dataset
+from ..suite import Suite
 from ..training.metrics import score
 from .outputs_file import read_outputs
 from .predictions import write_predictions
@@ -90,7 +91,7 @@ def scores(y_hat: Sequence[np.ndarray], records: Sequence[Series], scaler: Scale
 def score_file(
     path: str | Path,
     *,
-    suite: str,
+    suite: Suite,
     dataset: str,
     split: str | None = None,
     model: str | None = None,
@@ -99,7 +100,7 @@ def score_file(
 ) -> RunRecord:
     """Scores a file of outputs, see `sysid_tbptt.runs.outputs_file`, as ``model`` (default: the file's stem).
 
-    The record stands in the results folder under the name of the suite, with the outputs in ``predictions``. The same
+    Without a split it is that of the suite, or else the data set's first. The record stands in the results folder under the name of the suite, with the outputs in ``predictions``. The same
     file is not scored twice; another one of the same name takes the place of the first.
 
     Raises:
@@ -108,8 +109,8 @@ def score_file(
         StoreError: the results folder cannot be written.
     """
     path = Path(path)
-    data = load_dataset(dataset, split)
-    config = config_of(suite=suite, dataset=dataset, split=data.split, model=model or path.stem, seed=seed)
+    data = load_dataset(dataset, split or _split(suite, dataset))
+    config = config_of(suite=suite.name, dataset=dataset, split=data.split, model=model or path.stem, seed=seed)
     y_hat = _test_outputs(path, data)
     record = RunRecord(
         run_id=config.run_id(data.revision),
@@ -128,6 +129,14 @@ def score_file(
         write_predictions(store.predictions(record.run_id), data.test, y_hat)
         store.save(record)
     return record
+
+
+def _split(suite: Suite, dataset: str) -> str | None:
+    """The split under which the suite has the data set; None if it has not, or has several."""
+    name = ALIASES.get(dataset, dataset)
+    has = [group.values for group in suite.groups if name in {ALIASES.get(n, n) for n in group.values["dataset"]}]
+    splits = {split for values in has for split in values.get("split", [None])}
+    return splits.pop() if len(splits) == 1 else None
 
 
 def test_scores(y_hat: Mapping[str, np.ndarray], data: Dataset) -> dict[str, Any]:

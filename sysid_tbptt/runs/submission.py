@@ -265,6 +265,6 @@ def _different(prediction: Prediction, scores: dict[str, Any]) -> Iterator[str]:
         told, anew = np.array(scores[name]), computed[name]
         if told.shape != anew.shape or not np.allclose(told, anew, RELATIVE, rounding):
             yield (
-                f"{name} {told.tolist()} in the record, {anew.tolist()} of the predictions (allowed: {RELATIVE:g} of it "
-                f"and {rounding:.2g}); leave records and predictions as written"
+                f"{name} {told.tolist()} in the record, {anew.tolist()} of the predictions (allowed: {RELATIVE:g} of "
+                f"it and {rounding:.2g}); leave records and predictions as written"
             )

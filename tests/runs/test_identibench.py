@@ -1,0 +1,148 @@
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from sysid_tbptt.errors import ModelError
+from sysid_tbptt.registry import load_dataset
+from sysid_tbptt.runs.identibench import Context, takes_context, train_themselves
+from sysid_tbptt.runs.predictions import read_predictions
+from sysid_tbptt.runs.store import Store
+from tests.conftest import config_of
+
+
+def hold_last(context):
+    """Holds the last measured output, plus a little that depends on the seed."""
+
+    def model(u, y_init, attrs):
+        assert (u.dtype, y_init.dtype, attrs["init_sz"]) == (np.float32, np.float32, len(y_init))
+        return np.full((len(u), 1), y_init[-1, 0] + 0.01 * context.seed)
+
+    return model
+
+
+@pytest.fixture
+def log(own_log):
+    own_log.write_text(own_log.read_text() + 'units_y = ["m"]\nn_init = 5\n')
+    return str(own_log)
+
+
+@pytest.fixture
+def trained(log, tmp_path):
+    """Records of a model, seeds 0 and 1; several runs of one seed are one."""
+
+    def trained(build, seeds=(0, 1), model="mine:build"):
+        runs = [config_of(dataset=log, split="file", seed=seed, burn_in=m) for seed in seeds for m in (0, 3)]
+        quiet = Console(file=io.StringIO())
+        return train_themselves(build, runs, model=model, results=tmp_path / "results", console=quiet)
+
+    return trained
+
+
+def test_every_part_is_scored_after_the_init_window(trained, log, tmp_path):
+    data, records = load_dataset(log), trained(hold_last)
+    assert [record.config.seed for record in records] == [0, 1]
+    for record in records:
+        assert (record.status, record.engine, record.config.model) == ("ok", "external", "mine:build")
+        parts = record.metrics
+        for scores, series in (
+            (parts["train"], data.train[0]),
+            (parts["val"], data.val[0]),
+            (parts["test"]["test"], data.test[0]),
+        ):
+            error = series.y[5:, 0] - np.float32(series.y[4, 0]) - 0.01 * record.config.seed
+            assert scores["rmse"] == pytest.approx([np.sqrt(np.mean(error**2))], rel=1e-6)
+            assert (scores["unit"], scores["n_scored"]) == (["m"], len(series) - 5)
+        (kept,) = read_predictions(Store(tmp_path / "results").predictions(record.run_id))
+        assert np.ptp(kept.y_hat[5:]) == 0
+
+
+def test_what_has_a_record_is_not_done_again(trained):
+    built = []
+
+    def build(context):
+        built.append(context.seed)
+        return hold_last(context)
+
+    before = trained(build, seeds=(0,))
+    assert trained(build)[0] == before[0]
+    assert built == [0, 1]
+
+
+def test_the_context_has_the_records_but_for_the_test(make_data):
+    data = make_data((80, 50), n_u=2, n_y=3)
+    context = Context.of(data, 7)
+    assert (context.seed, context.hyperparameters) == (7, {})
+    assert (context.spec.u_cols, context.spec.y_cols, context.spec.init_window) == (["u0", "u1"], ["y0", "y1", "y2"], 5)
+    train, val, both = (
+        list(records())
+        for records in (context.get_train_sequences, context.get_valid_sequences, context.get_train_valid_sequences)
+    )
+    assert [len(u) for u, _, _ in train] == [80, 50]
+    assert [len(record.y) for record in both] == [80, 50, len(val[0].u)]
+    assert train[0].attrs == {"fs": 10.0, "dt": 0.1, "init_sz": 5}
+    assert np.array_equal(train[0].y, data.train[0].y.astype(np.float32))
+    train[0].u[:] = 0  # theirs to write to
+    assert data.train[0].u.any()
+    assert not hasattr(context, "get_test_sequences")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_outputs_that_are_not_finite_make_a_record_of_a_divergence(trained, value):
+    (record,) = trained(lambda context: lambda u, y_init, attrs: np.full((len(u), 1), value), seeds=(0,))
+    assert (record.status, record.metrics, record.done) == ("diverged", {}, True)
+    assert "record 'train': the output at sample 5 is" in record.reason
+
+
+def failing(*_):
+    raise RuntimeError("no luck")
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (failing, r"build_model\(context\) failed: RuntimeError: no luck \(in failing, test_identibench.py line"),
+        (lambda context: context.hyperparameters["width"], "failed: KeyError: 'width'"),
+        (lambda context: None, r"gave a NoneType, expected a callable model\(u, y_init, attrs\)"),
+        (lambda context: failing, r"model\(u, y_init, attrs\) of record 'train' failed: RuntimeError: no luck"),
+        (lambda context: lambda u: u, "failed: TypeError"),
+        (lambda context: lambda u, y, a: u[:-1], r"shape \(199, 1\), expected \(200, 1\) or \(195, 1\)"),
+        (lambda context: lambda u, y, a: None, "of type object, expected real numbers"),
+    ],
+    ids=["build", "hyperparameters", "none", "call", "arguments", "length", "no output"],
+)
+def test_a_model_that_does_not_do_what_it_should_is_told(trained, build, said):
+    with pytest.raises(ModelError, match=said) as caught:
+        trained(build)
+    assert "model 'mine:build', " in str(caught.value)
+    assert "seed 0" in str(caught.value)
+
+
+def test_earlier_records_survive_a_failure(trained, tmp_path):
+    with pytest.raises(ModelError):
+        trained(lambda context: failing() if context.seed else hold_last(context))
+    (record,) = Store(tmp_path / "results").records()
+    assert record.config.seed == 0
+
+
+@pytest.mark.parametrize(
+    ("build", "takes"),
+    [
+        (hold_last, True),
+        (lambda context, extra=1: None, True),
+        (lambda context, /, **_: None, True),
+        (lambda *, n_u, n_y, hidden_size, num_layers: None, False),
+        (lambda n_u, n_y, **_: None, False),
+        (lambda **_: None, False),
+        (dict, False),
+    ],
+)
+def test_signatures_tell_the_two_kinds_apart(build, takes):
+    assert takes_context(build, "x") is takes
+
+
+@pytest.mark.parametrize("build", [lambda: None, lambda a, b: None, lambda *, n_u, n_y: None])
+def test_a_signature_of_neither_kind_is_told(build):
+    with pytest.raises(ModelError, match=r"expected \(\*, n_u, n_y, hidden_size, num_layers\) to be .* or \(context\)"):
+        takes_context(build, "x")
