@@ -16,7 +16,7 @@ help:
 	@echo "make report  the tables and figures of $(RESULTS), from its records alone"
 	@echo "make perf    the engines' speed beside the reference implementation's, on this machine"
 	@echo "make test    the tests"
-	@echo "make check   lint, types, the order of the rooms, and the tests"
+	@echo "make check   lint, types, the order of the rooms, the records, and the tests"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -55,6 +55,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/sysid-tbptt submit --check $(RESULTS)
 	$(BIN)/pytest
 
 clean:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import ConfigError, ModelError
 from ..runs.outputs_file import SUFFIXES
+from . import ranking
 from .options import FILTERS, add_filters, add_results, positive
 from .printing import OK, SOME_FAILED
 
@@ -48,7 +49,7 @@ def add(commands: Any) -> None:
 def _compare(options: argparse.Namespace) -> int:
     is_file = Path(options.target).suffix.lower() in SUFFIXES
     records = [_scored(options)] if is_file else _trained(options)
-    _show(records, options.results)
+    ranking.show(options.results, records)
     return SOME_FAILED if any(record.status != "ok" for record in records) else OK
 
 
@@ -62,9 +63,8 @@ def _scored(options: argparse.Namespace) -> Any:
 
     filters = _filters(options)
     if more := [name for name in filters if name not in OF_A_FILE or len(filters[name]) > 1]:
-        raise ConfigError(
-            f"{options.target}: --{more[0].replace('_', '-')}: predictions are those of one --dataset, --split and --seed"
-        )
+        option = more[0].replace("_", "-")
+        raise ConfigError(f"{options.target}: --{option}: predictions are those of one --dataset, --split and --seed")
     if "dataset" not in filters:
         raise ConfigError(f"{options.target}: predictions of which data set? name it by --dataset")
     one = {name: values[0] for name, values in filters.items()}

@@ -25,8 +25,9 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--predictions",
         metavar="FOLDER",
-        help="predictions to compute the scores from anew (default: predictions/ in the results folder)",
+        help="predictions to compute scores anew from (default: predictions/ in the results folder)",
     )
+    command.add_argument("--check", action="store_true", help="check only")
     command.set_defaults(command=_submit)
 
 
@@ -34,18 +35,18 @@ def _submit(options: argparse.Namespace) -> int:
     from ..runs.submission import check, record_files
 
     checked = check(record_files(options.paths), options.predictions)
-    errors = checked.errors
-    _tell(errors)
+    _tell(checked.errors)
     _tell([finding for finding in checked.findings if finding.warning])
     print(
-        f"{len(checked.records)} records in {len(checked.files)} files: {len(errors)} errors; the scores of "
-        f"{checked.recomputed} recomputed from predictions"
+        f"{len(checked.records)} records in {len(checked.files)} files, {len(checked.errors)} errors; "
+        f"{checked.recomputed} scored anew from their predictions"
     )
     if checked.unseen:
-        print(f"not checked against the data, which are not at hand: {', '.join(sorted(checked.unseen))}")
-    if errors:
+        print(f"data not at hand, so that only the records were looked at: {', '.join(sorted(checked.unseen))}")
+    if checked.errors:
         return BAD_INPUT
-    _tell_pull_request(checked)
+    if not options.check:
+        _tell_pull_request(checked)
     return OK
 
 
@@ -54,3 +55,22 @@ def _tell(findings: Sequence[Any]) -> None:
         print(finding, file=sys.stderr)
     if len(findings) > SHOWN:
         print(f"... and {len(findings) - SHOWN} more", file=sys.stderr)
+
+
+def _tell_pull_request(checked: Any) -> None:
+    from ..runs.submission import not_committed, results_folder
+    from . import ranking
+
+    files = not_committed(checked.files) or list(checked.files)
+    records = [record for file in files for record in checked.files[file]]
+    models, datasets = (
+        ", ".join(dict.fromkeys(getattr(record.config, name) for record in records)) for name in ("model", "dataset")
+    )
+    print(f"\nPut into a pull request\n\nTitle: Results of {models} on {datasets}\n\nFiles:")
+    for file in files:
+        print(f"  {file}")
+    print("\nText: what the model is, where its code is, how it was trained and chosen; and its rows, marked by >:\n")
+    for folder in dict.fromkeys(map(results_folder, files)):
+        ranking.show(
+            str(folder), [record for file in files if results_folder(file) == folder for record in checked.files[file]]
+        )

@@ -100,8 +100,9 @@ def score_file(
 ) -> RunRecord:
     """Scores a file of outputs, see `sysid_tbptt.runs.outputs_file`, as ``model`` (default: the file's stem).
 
-    Without a split it is that of the suite, or else the data set's first. The record stands in the results folder under the name of the suite, with the outputs in ``predictions``. The same
-    file is not scored twice; another one of the same name takes the place of the first.
+    Without a split it is that of the suite, or else the data set's first. The record stands in the results folder
+    under the name of the suite, with the outputs in ``predictions``. The same file is not scored twice; another one of
+    the same name takes the place of the first.
 
     Raises:
         DataError: the file or the data set cannot be had, or a test set is unknown or missing.

@@ -7,6 +7,7 @@ and its scores must be of the benchmark's protocol. What only the data can tell 
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -75,10 +76,37 @@ def record_files(paths: Iterable[str | Path]) -> list[Path]:
     for path in map(Path, paths):
         if not path.exists():
             raise StoreError(f"{path}: no such file or folder; name records (.jsonl) or a results folder")
-        found |= dict.fromkeys(sorted(path.rglob("*.jsonl")) if path.is_dir() else [path])
+        folder = path / "records" if (path / "records").is_dir() else path
+        found |= dict.fromkeys(sorted(folder.rglob("*.jsonl")) if path.is_dir() else [path])
     if not found:
         raise StoreError("no records (.jsonl) are there to submit; `sysid-tbptt run` or `compare` makes them")
     return list(found)
+
+
+def results_folder(path: Path) -> Path:
+    """The results folder of a file of records that lies where `records_file` says."""
+    return path.absolute().parents[3]
+
+
+def not_committed(paths: Iterable[Path]) -> list[Path]:
+    """The files that git does not have as they are; none where there is no git checkout."""
+    paths = list(paths)
+    changed = {file for folder in {path.resolve().parent for path in paths} for file in _changed_beside(folder)}
+    return [path for path in paths if path.resolve() in changed]
+
+
+def _changed_beside(folder: Path) -> set[Path]:
+    """What is new or changed in a folder."""
+    try:
+        top = _git(folder, "rev-parse", "--show-toplevel").strip()
+        status = _git(folder, "status", "--porcelain", "-z", "--untracked-files=all", ".")
+    except (OSError, subprocess.CalledProcessError):
+        return set()
+    return {(Path(top) / entry[3:]).resolve() for entry in status.split("\0") if entry}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(("git", *arguments), cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def check(paths: Iterable[Path], predictions: str | Path | None = None) -> Checked:
@@ -93,7 +121,7 @@ def check(paths: Iterable[Path], predictions: str | Path | None = None) -> Check
     checked, seen = Checked(), dict[str, str]()
     for path in paths:
         records = checked.files.setdefault(path, [])
-        folder = Path(predictions) if predictions else path.parent.parent.parent.parent / "predictions"
+        folder = Path(predictions) if predictions else results_folder(path) / "predictions"
         for number, found in read_lines(path):
             if isinstance(found, Damage):
                 checked.findings.append(Finding(path, number, f"{found.reason}; write it anew by `sysid-tbptt run`"))

@@ -99,7 +99,10 @@ def test_what_the_harness_writes_passes_with_its_predictions(tmp_path):
         ({"provenance__algorithm": ALGORITHM_VERSION + 1}, r"of algorithm version \d+, expected \d+; run it"),
         ({"provenance__data__revision": "f" * 64}, "made from other data: revision ffffffffffff, here"),
         ({"provenance__data__n_init": 3}, "n_init=3, expected 0; run it again"),
-        ({"metrics__test__test__rmse": [None]}, "scores of test set 'test': key 'rmse.0': .*valid number.*run it again"),
+        (
+            {"metrics__test__test__rmse": [None]},
+            "scores of test set 'test': key 'rmse.0': .*valid number.*run it again",
+        ),
         ({"metrics__test__test__rmse": [0.1, 0.1]}, "2 rmse, 1 mae and 1 units, expected one a channel"),
         ({"metrics__test__test__unit": ["V"]}, r"unit \['V'\], expected \["),
         ({"metrics__test__test__n_scored": 7}, r"test set 'test': n_scored=7, expected \d+"),
