@@ -1,5 +1,6 @@
 """`sysid-tbptt compare`, from the command line to the row."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ def compare(suite, results, capsys):
 
     def compare(target, *options):
         capsys.readouterr()
-        code = main(["compare", str(target), "--suite", suite, "--results", results, *options])
+        code = main(["compare", str(target), "--suite", suite, "--results", results, "--threads", "1", *options])
         return code, capsys.readouterr()
 
     return compare
@@ -102,7 +103,7 @@ def rows(said):
 def test_three_models_stand_in_one_leaderboard(suite, results, compare, predictions, log):
     assert main(["run", suite, "--results", results, "--engine", "reference", "--threads", "1"]) == 0
     (series,), (train,) = load_dataset(log).test, load_dataset(log).train
-    assert compare(SKIP, "--threads", "1", "--keep-weights")[0] == 0
+    assert compare(SKIP, "--keep-weights")[0] == 0
     assert compare(LEAST_SQUARES)[0] == 0
     code, said = compare(predictions(), "--dataset", log)
     assert code == 0
@@ -152,13 +153,13 @@ def test_the_runs_are_those_of_the_setting_that_the_records_choose(suite, result
                 record.metrics["val"]["rmse"]
             )
     width, m = min(cost, key=lambda key: np.median(cost[key]))
-    compare(SKIP, "--threads", "1")
+    compare(SKIP)
     done = {(r.config.hidden_size, r.config.burn_in) for r in Store(results).records() if r.config.model == SKIP}
     assert done == {(width, m), (width, 0)}
 
 
 def test_without_records_all_runs_of_the_suite_are_done_and_filters_choose(results, compare):
-    assert compare(SKIP, "--threads", "1", "--hidden-size", "3", "--seed", "4", "--steps", "2")[0] == 0
+    assert compare(SKIP, "--hidden-size", "3", "--seed", "4", "--steps", "2")[0] == 0
     configs = [record.config for record in Store(results).records()]
     assert sorted((c.model, c.hidden_size, c.burn_in, c.seed, c.steps) for c in configs) == [
         (SKIP, 3, 0, 4, 2),
@@ -168,7 +169,7 @@ def test_without_records_all_runs_of_the_suite_are_done_and_filters_choose(resul
 
 @pytest.mark.parametrize("target", [SKIP, LEAST_SQUARES, "file"])
 def test_what_is_done_is_not_done_again(compare, predictions, log, results, target):
-    options = ("--dataset", log) if target == "file" else ("--threads", "1", "--steps", "2")
+    options = ("--dataset", log) if target == "file" else ("--steps", "2")
     target = predictions() if target == "file" else target
     _, first = compare(target, *options)
     before = {path: path.read_bytes() for path in Path(results).rglob("*.jsonl")}
@@ -189,7 +190,7 @@ def test_identibench_can_be_forced(compare, results):
 
 
 def test_a_model_that_gives_numbers_that_are_not_finite_is_a_row_with_its_reason(compare, results):
-    code, said = compare("tests.rivals:wild", "--threads", "1", "--steps", "2", "--burn-in", "0", "--seed", "0")
+    code, said = compare("tests.rivals:wild", "--steps", "2", "--burn-in", "0", "--seed", "0")
     assert code == 1
     assert "the free-run simulation of train, val, test was not finite" in said.err
     assert {record.status for record in Store(results).records()} == {"diverged"}
@@ -201,12 +202,11 @@ def test_a_model_that_gives_numbers_that_are_not_finite_is_a_row_with_its_reason
         ("tests.rivals:wide", (), r"gives shape \(2, 2, 2\) for inputs \(2, 2, 1\); expected \(2, 2, 1\)"),
         ("tests.rivals:short", (), r"shape \(199, 1\), expected \(200, 1\) or \(195, 1\)"),
         ("tests.rivals:features", (), "failed: "),
-        ("tests.rivals:Skip", (), r"x"),
         ("tests.rivals:none", (), "cannot be imported"),
         (
             "lsmt",
             (),
-            r"unknown model 'lsmt'; did you mean 'lstm'.*, or a file of predictions \(\.npz, \.csv, \.parquet\)",
+            r"unknown model 'lsmt'; did you mean 'lstm'.*; or a file of predictions \(\.npz, \.csv, \.parquet\)",
         ),
         (SKIP, ("--like", "gru"), "no run matches model=gru; the suite has model: lstm, mean"),
         (SKIP, ("--name", "mine"), "--name: only predictions"),
@@ -219,8 +219,6 @@ def test_a_model_that_gives_numbers_that_are_not_finite_is_a_row_with_its_reason
     ],
 )
 def test_what_cannot_be_compared_is_told(fails, target, options, said):
-    import re
-
     line = fails(target, *options)
     assert re.search(said, line), line
 
