@@ -34,6 +34,10 @@ LEGEND = (
 )
 
 
+Row = dict[Any, Any]
+"""A row of the leaderboard by column."""
+
+
 def show(results: str, records: Iterable[Any]) -> None:
     """Prints the leaderboards of the results folder in which the records stand, their rows marked."""
     from ..report.leaderboard import leaderboard
@@ -42,17 +46,17 @@ def show(results: str, records: Iterable[Any]) -> None:
     new = {record.run_id for record in records}
     for suite in dict.fromkeys(record.config.suite for record in records):
         for _, rows in leaderboard(results, suite=suite).groupby(TEST, sort=False):
-            told = [dict(zip(rows, row, strict=True)) for row in rows.itertuples(index=False)]
+            told: list[Row] = rows.to_dict("records")
             if any(_is_new(row, new) for row in told):
                 _show_table(told, new)
     print(LEGEND)
 
 
-def _is_new(row: dict[str, Any], new: set[str]) -> bool:
+def _is_new(row: Row, new: set[str]) -> bool:
     return not new.isdisjoint(row["run_ids"])
 
 
-def _show_table(rows: list[dict[str, Any]], new: set[str]) -> None:
+def _show_table(rows: list[Row], new: set[str]) -> None:
     first = rows[0]
     channel = f", channel {first['channel']}" if first["channel"] else ""
     print(f"{first['dataset']}, {first['split']} split, test set {first['test_set']}{channel}: RMSE in {first['unit']}")
@@ -60,7 +64,7 @@ def _show_table(rows: list[dict[str, Any]], new: set[str]) -> None:
     print()
 
 
-def _cells(row: dict[str, Any], new: bool) -> tuple[str, ...]:
+def _cells(row: Row, new: bool) -> tuple[str, ...]:
     windows = ("-",) * 3 if row["regime"] == "external" else (row["hidden_size"], row["seq_len"], row["burn_in"])
     interval = f"[{_number(row['rmse_low'])}, {_number(row['rmse_high'])}]" if isfinite(row["rmse_low"]) else "-"
     burn_in = ("-",) * 3
