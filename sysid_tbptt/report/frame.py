@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import nan
 from typing import Any
 
 import pandas as pd
@@ -28,6 +29,9 @@ COLUMNS = [
     "train_cpu_s",
     "test_set",
 ]
+_UNKNOWN = {"mse_scaled": nan}
+"""Scores of a part that a file of predictions does not hold."""
+
 SCORES = ["train_mse", "val_mse", "test_mse", "test_rmse", "unit"]
 
 
@@ -60,8 +64,8 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
     for test_set, scores in record.metrics["test"].items():
         yield run | {
             "test_set": test_set,
-            "train_mse": record.metrics["train"]["mse_scaled"],
-            "val_mse": record.metrics["val"]["mse_scaled"],
+            "train_mse": record.metrics.get("train", _UNKNOWN)["mse_scaled"],
+            "val_mse": record.metrics.get("val", _UNKNOWN)["mse_scaled"],
             "test_mse": scores["mse_scaled"],
             "test_rmse": tuple(scores["rmse"]),
             "unit": tuple(scores["unit"]),

@@ -135,7 +135,9 @@ def score_file(
 def _split(suite: Suite, dataset: str) -> str | None:
     """The split under which the suite has the data set; None if it has not, or has several."""
     name = ALIASES.get(dataset, dataset)
-    has = [group.values for group in suite.groups if name in {ALIASES.get(n, n) for n in group.values["dataset"]}]
+    has = [
+        group.values for group in suite.groups if name in {ALIASES.get(n, n) for n in group.values.get("dataset", [])}
+    ]
     splits = {split for values in has for split in values.get("split", [None])}
     return splits.pop() if len(splits) == 1 else None
 
