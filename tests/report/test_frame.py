@@ -32,6 +32,14 @@ def test_one_row_a_run_and_test_set():
     assert rows["train_s"].tolist() == [1.5] * 4
 
 
+def test_predictions_have_scores_of_the_test_sets_alone():
+    scored = record().model_copy(update={"engine": "predictions", "metrics": {"test": METRICS["test"]}})
+    rows = frame([scored])
+    assert rows["test_mse"].tolist() == [0.3, 0.4]
+    assert rows["regime"].tolist() == ["external"] * 2
+    assert rows[["train_mse", "val_mse"]].isna().all(axis=None)
+
+
 @pytest.mark.parametrize("status", ["diverged", "failed"])
 def test_a_run_that_did_not_end_well_has_one_row_without_scores(status):
     (row,) = frame([record(), record(status=status)]).query("status != 'ok'").to_dict("records")

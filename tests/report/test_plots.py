@@ -103,6 +103,15 @@ def test_any_run_with_predictions_can_be_shown(results, undrawn):
         plots.write_simulation(results, results.records()[1])
 
 
+def test_outputs_that_came_in_a_file_are_shown_too(results, undrawn):
+    given = record(0, 1.0, 1.0, 1.0, model="mine")
+    given = given.model_copy(update={"engine": "predictions", "metrics": {"test": given.metrics["test"]}})
+    results.save(given)
+    predict(results, given)
+    assert given in plots.best_predicted(results)
+    assert any("mine" in path.name for path in plots.write_figures(results.root))
+
+
 def test_predictions_of_other_test_sets_than_the_records_are_told(results, undrawn):
     first = results.records()[0]
     predict(results, first, name="other")
