@@ -73,6 +73,17 @@ def test_very_many_errors_are_counted(submit, results):
     assert submit(results)[1].err.splitlines()[SHOWN:] == ["... and 7 more"]
 
 
+def test_what_a_record_says_reaches_the_terminal_as_text(submit, results):
+    path = files(results)[0]
+    path.write_text(
+        path.read_text()
+        .replace('"status":"ok"', '"status":"failed"')
+        .replace('"reason":null', r'"reason":"\u001b[2J\nerror: x"')
+    )
+    (line, *_) = submit(results)[1].err.splitlines()
+    assert r"the run failed (\x1b[2J error: x)" in line
+
+
 def test_predictions_of_another_folder(submit, results, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "0 scored anew" in submit(results, "--predictions", tmp_path / "empty", "--check")[1].out

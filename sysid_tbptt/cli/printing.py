@@ -13,7 +13,12 @@ OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    print(tabulate([[str(cell) for cell in row] for row in rows], headers=headings, disable_numparse=True))
+    print(tabulate([[printable(str(cell)) for cell in row] for row in rows], headers=headings, disable_numparse=True))
+
+
+def printable(text: str) -> str:
+    """The text with its control characters, line breaks apart, as escapes: records may come from anybody."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def tell_damages(store: Any) -> None:

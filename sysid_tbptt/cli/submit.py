@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from .printing import BAD_INPUT, OK
+from .printing import BAD_INPUT, OK, printable
 
 SHOWN = 20
 """Findings that are printed; the others are counted."""
@@ -52,7 +52,7 @@ def _submit(options: argparse.Namespace) -> int:
 
 def _tell(findings: Sequence[Any]) -> None:
     for finding in findings[:SHOWN]:
-        print(finding, file=sys.stderr)
+        print(printable(" ".join(str(finding).split("\n"))), file=sys.stderr)
     if len(findings) > SHOWN:
         print(f"... and {len(findings) - SHOWN} more", file=sys.stderr)
 
@@ -66,7 +66,7 @@ def _tell_pull_request(checked: Any) -> None:
     models, datasets = (
         ", ".join(dict.fromkeys(getattr(record.config, name) for record in records)) for name in ("model", "dataset")
     )
-    print(f"\nPut into a pull request\n\nTitle: Results of {models} on {datasets}\n\nFiles:")
+    print(f"\nPut into a pull request\n\nTitle: {printable(f'Results of {models} on {datasets}')}\n\nFiles:")
     for file in files:
         print(f"  {file}")
     print("\nText: what the model is, where its code is, how it was trained and chosen; and its rows, marked by >:\n")

@@ -131,10 +131,12 @@ def train_themselves(
     )
     with locked(results):
         store = Store(results)
-        return [_done(config, store) or _perform(config, build_model, store, console) for config in configs]
+        done = {config: record for config in configs if (record := _known(config, store))}
+        console.print(f"{len(configs)} runs, {len(done)} done already, {len(configs) - len(done)} to do")
+        return [done.get(config) or _perform(config, build_model, store, console) for config in configs]
 
 
-def _done(config: RunConfig, store: Store) -> RunRecord | None:
+def _known(config: RunConfig, store: Store) -> RunRecord | None:
     record = store.get(config.run_id(load_dataset(config.dataset, config.split).revision))
     return record if record and record.done else None
 
