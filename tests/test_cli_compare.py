@@ -32,7 +32,7 @@ def suite(tmp_path, log):
     path = tmp_path / "suite.toml"
     path.write_text(
         f'name = "s"\n[defaults]\ndataset = "{log}"\nsplit = "file"\n[[groups]]\nmodel = "lstm"\nhidden_size = [2, 3]\n'
-        "seq_len = 20\nburn_in = [0, 5]\nbatch_size = 16\nlearning_rate = 0.02\nsteps = 25\nseed = [0, 1]\n"
+        "seq_len = 20\nburn_in = [0, 5]\nbatch_size = 16\nlearning_rate = 0.02\nsteps = 10\nseed = [0, 1]\n"
         '[[groups]]\nmodel = "mean"\nseq_len = "full"\nbatch_size = 1\nsteps = 1\n'
     )
     return str(path)

@@ -8,9 +8,6 @@ from typing import Any
 
 from .printing import print_table
 
-TEST = ["suite", "dataset", "split", "revision", "test_set", "channel"]
-"""What the rows of one table share; ranks are never taken across these."""
-
 HEADINGS = (
     "",
     "rank",
@@ -40,12 +37,12 @@ Row = dict[Any, Any]
 
 def show(results: str, records: Iterable[Any]) -> None:
     """Prints the leaderboards of the results folder in which the records stand, their rows marked."""
-    from ..report.leaderboard import leaderboard
+    from ..report.leaderboard import TEST, leaderboard
 
     records = list(records)
     new = {record.run_id for record in records}
     for suite in dict.fromkeys(record.config.suite for record in records):
-        for _, rows in leaderboard(results, suite=suite).groupby(TEST, sort=False):
+        for _, rows in leaderboard(results, suite=suite).groupby(TEST, sort=False, dropna=False):
             told: list[Row] = rows.to_dict("records")
             if any(_is_new(row, new) for row in told):
                 _show_table(told, new)
@@ -68,7 +65,7 @@ def _cells(row: Row, new: bool) -> tuple[str, ...]:
     windows = ("-",) * 3 if row["regime"] == "external" else (row["hidden_size"], row["seq_len"], row["burn_in"])
     interval = f"[{_number(row['rmse_low'])}, {_number(row['rmse_high'])}]" if isfinite(row["rmse_low"]) else "-"
     burn_in = ("-",) * 3
-    if row["regime"] != "external":
+    if row["burn_in"]:
         effect = f"{100 * row['effect']:+.1f} %" if isfinite(row["effect"]) else "-"
         burn_in = (_number(row["rmse_m0"]), effect, _number(row["p_m0_holm"], 2))
     notes = ["worse than mean"] if row["worse_than_mean"] else []
