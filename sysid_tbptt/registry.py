@@ -9,6 +9,7 @@ Torch is imported when the first model is looked up: data sets do without.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -85,7 +86,7 @@ def build_model(
     """A torch module (B, N, n_u) -> (B, N, n_y) that starts from a zero state, drawn from torch's generator.
 
     ``name`` is a cell of the zoo (rnn, gru, lstm), a sanity anchor (mean, fir, arx), a plug-in's entry point, or
-    ``module:callable``, which imports the module.
+    ``module:callable``, which imports the module, also from where the command is typed.
 
     Raises:
         ModelError: no such model, or what was built is not a torch module.
@@ -127,6 +128,8 @@ def _plug_in(name: str) -> Callable[..., Any]:
     plugged = {entry.name: entry for entry in entry_points(group="sysid_tbptt.models")}
     if re.fullmatch(r"[\w.]+:[\w.]+", name):
         plugged[name] = EntryPoint(name, name, "sysid_tbptt.models")
+        if "" not in sys.path:  # not before code is named: what else lies where a command is typed is never imported
+            sys.path.insert(0, "")
     if name not in plugged:
         hint = near(name, [*_built_in(), *plugged])
         raise ModelError(f"unknown model '{name}'; {hint}, or name one as module:callable")

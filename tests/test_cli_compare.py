@@ -92,8 +92,12 @@ def rmse(y_hat, series):
 
 def rows(said):
     """The cells of the printed rows by model, the mark of a new row first."""
+    return rows_in(said.out)
+
+
+def rows_in(text):
     found = {}
-    for line in said.out.splitlines():
+    for line in text.splitlines():
         mark, cells = line.startswith(">"), line.removeprefix(">").split()
         if cells and cells[0].isdigit():
             found[cells[1]] = (mark, *cells)
@@ -232,10 +236,23 @@ def test_predictions_that_do_not_fit_are_told(fails, predictions, log):
     assert "not an npz file of plain arrays" in fails(predictions(test=np.array([{}])), "--dataset", log)
 
 
-def test_predictions_need_no_torch(predictions, log, suite, results):
+def elsewhere(tmp_path, *arguments, modules=("nt", "pandas", "pyarrow", "torch")):
+    """The command in a process of its own, typed in a folder where modules lie that say so when they are imported."""
+    for name in modules:
+        (tmp_path / f"{name}.py").write_text(f"print('imported: {name}')")
+    code = f"import sys; from sysid_tbptt.cli import main; sys.exit(main({arguments}) or 'torch' in sys.modules)"
+    return subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_predictions_need_no_torch_and_execute_nothing(predictions, log, suite, results, tmp_path):
     target = str(predictions())
-    arguments = ["compare", target, "--suite", suite, "--results", results, "--dataset", log]
-    code = f"import sys; sys.modules['torch'] = None; from sysid_tbptt.cli import main; sys.exit(main({arguments}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = elsewhere(tmp_path, "compare", target, "--suite", suite, "--results", results, "--dataset", log)
     assert (done.returncode, done.stderr) == (0, "")
     assert "best" in done.stdout
+    assert "imported" not in done.stdout
+
+
+def test_a_model_is_found_where_the_command_is_typed(suite, results, tmp_path):
+    (tmp_path / "held.py").write_text("def build(context):\n    return lambda u, y_init, attrs: 0 * u\n")
+    done = elsewhere(tmp_path, "compare", "held:build", "--suite", suite, "--results", results, modules=())
+    assert "held:build" in rows_in(done.stdout)

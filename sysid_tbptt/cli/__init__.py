@@ -28,7 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True)
     for ending in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         signal.signal(ending, _interrupt)
-    sys.path.insert(0, "")  # my_module:build_model is looked for where the command is typed
     try:
         return int(options.command(options))
     except SysidError as error:

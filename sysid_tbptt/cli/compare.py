@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, ModelError
-from ..runs.outputs_file import SUFFIXES
 from . import ranking
 from .options import FILTERS, add_filters, add_results, positive
 from .printing import OK, SOME_FAILED
@@ -21,8 +20,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "target",
         metavar="TARGET",
-        help="module:callable or a plug-in's name, to be trained here; or a file of predictions: "
-        + ", ".join(SUFFIXES),
+        help="module:callable or a plug-in's name, trained here; or a file of predictions: .npz, .csv or .parquet",
     )
     command.add_argument(
         "--suite",
@@ -47,6 +45,8 @@ def add(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from ..runs.outputs_file import SUFFIXES
+
     is_file = Path(options.target).suffix.lower() in SUFFIXES
     records = [_scored(options)] if is_file else _trained(options)
     ranking.show(options.results, records)
@@ -94,4 +94,4 @@ def _found(target: str) -> Any:
     try:
         return find_model(target)
     except ModelError as error:
-        raise ModelError(f"{error}; or a file of predictions ({', '.join(SUFFIXES)})") from error
+        raise ModelError(f"{error}; or a file of predictions (.npz, .csv, .parquet)") from error
