@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 QUIET := --quiet --disable-pip-version-check
 RESULTS ?= results
-BENCH := benchmarks/suites/paper-sysid.toml
+BENCH := benchmarks/suites/paper-sysid.toml benchmarks/suites/official.toml
 
 .PHONY: help demo bench report perf test check clean
 
