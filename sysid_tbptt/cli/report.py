@@ -24,8 +24,7 @@ def _report(options: argparse.Namespace) -> int:
     written = tables.write(options.results)
     if not written:
         raise ConfigError(
-            f"{options.results}: no table can be made yet: it takes records with m=0 and one more m of one data set, "
-            "model and N; `sysid-tbptt run` makes them"
+            f"{options.results}: no table can be made yet: it takes a run that ended well; `sysid-tbptt run` makes them"
         )
     tables.show(written + ([] if options.no_figures else _write_figures(options.results)))
     return OK

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..runs.atomic import write_whole
@@ -75,7 +77,7 @@ def to_latex(table: Table) -> str:
         bodies = [f"{_escaped(block.heading)}\\par\\smallskip\n{_tabular(block)}" for block in table.blocks]
     caption = " ".join(_escaped(text.rstrip(".")) + "." for text in [*said, *table.notes])
     body = "\\par\\bigskip\n".join(bodies)
-    return f"\\begin{{table}}\n\\centering\n{body}\\caption{{{caption}}}\n\\end{{table}}\n"
+    return f"\\begin{{table}}\n\\centering\\footnotesize\n{body}\\caption{{{caption}}}\n\\end{{table}}\n"
 
 
 def _tabular(block: Block) -> str:
@@ -116,3 +118,27 @@ _LATEX = {
 
 def _escaped(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in " ".join(text.splitlines()))
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """Rounded to significant digits without an exponent; an error that is infinite is of runs that diverged."""
+    if math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "diverged"
+    return np.format_float_positional(value, digits, unique=False, fractional=False, trim="k").rstrip(".")
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """``value [low, high]``, the interval where there is one."""
+    return significant(value) if math.isnan(low) else f"{significant(value)} [{significant(low)}, {significant(high)}]"
+
+
+def percent(value: float) -> str:
+    """A relative change in percent, with its sign."""
+    return MISSING if math.isnan(value) else f"{100 * value:+z.1f}"
+
+
+def p_value(p: float) -> str:
+    """Three decimals; an upper bound below that."""
+    return MISSING if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"

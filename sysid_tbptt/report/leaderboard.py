@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..runs.choice import Setting, choose, settings, validation_error
+from ..runs.choice import validation_error
 from ..runs.record import RunRecord
 from ..runs.store import Store
-from .frame import budget_in_words, revision, setting_in_words
+from .contests import PROTOCOL, Contest, Entry, Errors, contests, entry, errors, paired
+from .frame import budget_in_words, setting_in_words
 from .stats import change, holm, median_interval, paired_p
 
 COLUMNS = [
@@ -24,15 +24,12 @@ COLUMNS = [
     *("worse_than_mean", "parameters", "train_s", "not_ok", "suite", "channel", "setting", "budget", "regime"),
     *("batch_size", "init_outputs", "n_init", "n_scored", "engine", "protocol", "revision", "run_ids"),
 ]
-PROTOCOL = ["suite", "dataset", "split", "revision", "n_init"]
-"""What rows that are ranked together share, beside the test set and its output channel."""
 TEST = [*PROTOCOL, "test_set", "channel"]
+"""What rows that are ranked together share."""
 MEAN = "mean"
 """The anchor that a model must beat to have learnt anything."""
 
 _WHOLE = {"best_seed": "Int64", "n_init": "Int64", "n_scored": "Int64"}
-_Errors = dict[int, float]
-"""Test RMSE by seed."""
 
 
 def leaderboard(results: str | Path, *, suite: str | None = None) -> pd.DataFrame:
@@ -62,8 +59,7 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
 
     Suites, splits, data revisions and init windows are never ranked together.
     """
-    parts = _protocols(records)
-    rows = [row for key, part in parts.items() for row in _rows(dict(zip(PROTOCOL, key, strict=True)), part)]
+    rows = [row for contest in contests(records) for row in _rows(contest)]
     table = pd.DataFrame(rows, columns=[*COLUMNS, "errors", "nrmse"]).astype(_WHOLE)
     if table.empty:
         return table[COLUMNS]
@@ -72,66 +68,15 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
     return pd.concat([_ranked(part) for part in tests], ignore_index=True)[COLUMNS]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A model's chosen setting, and the same setting without burn-in: itself, or None where it was not run."""
-
-    chosen: Setting
-    at_zero: Setting | None
-
-
-def entry(tried: Sequence[Setting]) -> Entry:
-    """The entry of a model, from all settings of it that were tried."""
-    chosen = choose(tried)
-    without = chosen.config.model_copy(update={"burn_in": 0})
-    return Entry(chosen, next((setting for setting in tried if setting.config == without), None))
-
-
-def errors(setting: Setting, test_set: str, channel: int) -> _Errors:
-    """Test RMSE by seed, in the unit of the output: infinite where the run diverged, none where it failed."""
-    found: _Errors = {}
-    for record in setting.records:
-        if record.status == "diverged":
-            found[record.config.seed] = inf
-        elif record.status == "ok" and test_set in record.metrics["test"]:
-            rmse = record.metrics["test"][test_set]["rmse"][channel]
-            found[record.config.seed] = inf if rmse is None else rmse
-    return found
-
-
-def paired(one: _Errors, other: _Errors) -> tuple[list[float], list[float]]:
-    """The errors of the seeds that both have."""
-    seeds = sorted(one.keys() & other.keys())
-    return [one[seed] for seed in seeds], [other[seed] for seed in seeds]
-
-
-def _protocols(records: Iterable[RunRecord]) -> dict[tuple[Any, ...], list[RunRecord]]:
-    parts: dict[tuple[Any, ...], list[RunRecord]] = {}
-    for record in records:
-        config = record.config
-        n_init = (record.provenance.get("data") or {}).get("n_init")
-        parts.setdefault((config.suite, config.dataset, config.split, revision(record), n_init), []).append(record)
-    return parts
-
-
-def _rows(protocol: dict[str, Any], records: Sequence[RunRecord]) -> Iterator[dict[str, Any]]:
+def _rows(contest: Contest) -> Iterator[dict[str, Any]]:
     """The rows of one protocol, not yet ranked."""
-    tests = {
-        (test_set, channel): unit
-        for record in records
-        if record.status == "ok"
-        for test_set, scores in record.metrics["test"].items()
-        for channel, unit in enumerate(scores["unit"])
-    }
-    models: dict[str, list[Setting]] = {}
-    for setting in settings(records):
-        models.setdefault(setting.config.model, []).append(setting)
-    for tried in models.values():
-        about = _about(found := entry(tried))
-        for (test_set, channel), unit in tests.items():
+    for tried in contest.models.values():
+        found = entry(tried)
+        about = contest.protocol | _about(found)
+        for (test_set, channel), unit in contest.units.items():
             if of_seeds := errors(found.chosen, test_set, channel):
                 place = {"test_set": test_set, "channel": channel, "unit": unit}
-                yield protocol | about | place | _scores(found, test_set, channel, of_seeds)
+                yield about | place | _scores(found, test_set, channel, of_seeds)
 
 
 def _about(entry: Entry) -> dict[str, Any]:
@@ -152,7 +97,7 @@ def _about(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _scores(entry: Entry, test_set: str, channel: int, of_seeds: _Errors) -> dict[str, Any]:
+def _scores(entry: Entry, test_set: str, channel: int, of_seeds: Errors) -> dict[str, Any]:
     """The errors of the chosen setting on one test set, and without burn-in."""
     low, high = median_interval(list(of_seeds.values()))
     best = min(entry.chosen.records, key=validation_error)
@@ -172,7 +117,7 @@ def _scores(entry: Entry, test_set: str, channel: int, of_seeds: _Errors) -> dic
     }
 
 
-def _burn_in(entry: Entry, test_set: str, channel: int, of_seeds: _Errors) -> dict[str, float]:
+def _burn_in(entry: Entry, test_set: str, channel: int, of_seeds: Errors) -> dict[str, float]:
     """The same setting at burn_in=0 beside it."""
     if entry.at_zero is None:
         return {}

@@ -1,8 +1,9 @@
-"""Burn-in tables as Markdown, CSV and LaTeX, written from records alone."""
+"""All tables as Markdown, CSV and LaTeX, written from records alone; and the burn-in study as a table to read."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ from ..runs.record import RunRecord
 from ..runs.store import file_name
 from .burn_in import PARTS, PUBLISHED, burn_in_table
 from .caption import provenance_line
+from .effect import burn_in_effect, effect_table
 from .formats import MISSING, Block, Table, write_table
 from .frame import by_study, frame
+from .leaderboard import board
+from .leaderboard_table import leaderboard_table
 from .published import PAPER_CITATION
+from .ranks import standings
 from .selection import RULES
 
 MSE_SCALE = 100
@@ -36,17 +41,43 @@ _WORDS = ("split", "data revision", "test set", "model", "setting", "budget", "r
 
 
 def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
-    """Writes ``folder/<suite>/<dataset>`` as .md, .csv and .tex, the burn-in tables; returns the files, .md first.
+    """Writes the tables of every suite as .md, .csv and .tex; returns the files, .md first.
+
+    In ``folder/<suite>``: ``<dataset>``, the burn-in study; ``leaderboard-<dataset>``; ``burn-in-effect``, over all
+    data sets.
 
     Raises:
         StoreError: the folder cannot be written.
     """
-    written: list[Path] = []
+    tables = [*_studies(records), *_leaderboards(records), *_effects(records)]
+    written = [path for place, table in tables for path in write_table(table, folder.joinpath(*place))]
+    return sorted(written, key=lambda path: (path.suffix != ".md", path))
+
+
+_Placed = Iterator[tuple[tuple[str, str], Table]]
+"""Tables with the names of their folder and file."""
+
+
+def _studies(records: Sequence[RunRecord]) -> _Placed:
     for (suite, dataset), part in by_study(records).items():
         table = burn_in_table(frame(part))
         if len(table):
-            written += write_table(burn_in(table, part), folder / file_name(suite) / file_name(dataset))
-    return sorted(written, key=lambda path: (path.suffix != ".md", path))
+            yield (file_name(suite), file_name(dataset)), burn_in(table, part)
+
+
+def _leaderboards(records: Sequence[RunRecord]) -> _Placed:
+    by_id, rows = {record.run_id: record for record in records}, board(records)
+    ranked = standings(rows)
+    for (suite, dataset), part in rows.groupby(["suite", "dataset"]):
+        behind = [by_id[run_id] for run_id in dict.fromkeys(chain.from_iterable(part["run_ids"]))]
+        of = [one for one in ranked if one.suite == suite and one.split in set(part["split"])]
+        table = leaderboard_table(part, behind, of)
+        yield (file_name(str(suite)), f"leaderboard-{file_name(str(dataset))}"), table
+
+
+def _effects(records: Sequence[RunRecord]) -> _Placed:
+    for suite, part in burn_in_effect(records).groupby("suite"):
+        yield (file_name(str(suite)), "burn-in-effect"), effect_table(part, records)
 
 
 def burn_in(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Table:

@@ -42,7 +42,8 @@ def write(tmp_path):
 
     def write(records):
         written = write_tables(records, tmp_path)
-        return {path.suffix: path.read_text(encoding="utf-8") for path in written}
+        studies = [path for path in written if not path.name.startswith(("leaderboard-", "burn-in-effect"))]
+        return {path.suffix: path.read_text(encoding="utf-8") for path in studies}
 
     return write
 
@@ -60,15 +61,17 @@ def test_every_suite_and_data_set_has_its_files_markdown_first(tmp_path):
     records = [run for name in ("b", "a") for run in curve(dataset=name)] + curve(suite="other", dataset="a")
     written = write_tables(records, tmp_path / "tables")
     folder = tmp_path / "tables"
-    assert [path.relative_to(folder).as_posix() for path in written] == [
-        *("other/a.md", "test/a.md", "test/b.md"),
-        *("other/a.csv", "other/a.tex", "test/a.csv", "test/a.tex", "test/b.csv", "test/b.tex"),
-    ]
+    stems = {f"{study}{name}" for study in ("other/", "test/") for name in ("a", "burn-in-effect", "leaderboard-a")}
+    stems |= {"test/b", "test/leaderboard-b"}
+    names = [path.relative_to(folder).as_posix() for path in written]
+    assert set(names) == {stem + suffix for stem in stems for suffix in (".md", ".csv", ".tex")}
+    assert [name.endswith(".md") for name in names] == [True] * len(stems) + [False] * 2 * len(stems)
     assert {path for path in folder.rglob("*") if path.is_file()} == set(written)
 
 
 def test_no_table_no_file(tmp_path):
-    assert write_tables(curve()[:1], tmp_path / "tables") == []
+    failed = curve()[0].model_copy(update={"status": "failed"})
+    assert write_tables([failed], tmp_path / "tables") == []
     assert not (tmp_path / "tables").exists()
 
 
@@ -88,7 +91,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 def test_csv_is_read_by_pandas_at_full_precision(write, tmp_path):
     records = curve(dataset=NASTY)
     write(records)
-    (path,) = tmp_path.rglob("*.csv")
+    (path,) = (path for path in tmp_path.rglob("*.csv") if path.name.startswith("a_b"))
     read = pd.read_csv(path, comment="#", keep_default_na=True)
     expected = burn_in_table(frame(records))
     assert list(read.columns) == COLUMNS

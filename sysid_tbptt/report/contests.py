@@ -1,0 +1,81 @@
+"""What may be compared: the models of one protocol, each with all settings that were tried, and errors by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from ..runs.choice import Setting, choose, settings
+from ..runs.record import RunRecord
+from .frame import revision
+
+PROTOCOL = ["suite", "dataset", "split", "revision", "n_init"]
+"""What models that are compared share; suites, splits, data revisions and init windows are never mixed."""
+
+Errors = dict[int, float]
+"""Test RMSE by seed."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The models of one protocol, and the unit of each test set and output channel."""
+
+    protocol: dict[str, Any]
+    units: dict[tuple[str, int], str] = field(default_factory=dict)
+    models: dict[str, list[Setting]] = field(default_factory=dict)
+
+
+def contests(records: Iterable[RunRecord]) -> list[Contest]:
+    """The records by protocol and model."""
+    parts: dict[tuple[Any, ...], list[RunRecord]] = {}
+    for record in records:
+        config = record.config
+        n_init = (record.provenance.get("data") or {}).get("n_init")
+        parts.setdefault((config.suite, config.dataset, config.split, revision(record), n_init), []).append(record)
+    return [_contest(dict(zip(PROTOCOL, key, strict=True)), part) for key, part in parts.items()]
+
+
+def _contest(protocol: dict[str, Any], records: Sequence[RunRecord]) -> Contest:
+    contest = Contest(protocol)
+    for record in records:
+        if record.status == "ok":
+            for test_set, scores in record.metrics["test"].items():
+                contest.units.update({(test_set, channel): unit for channel, unit in enumerate(scores["unit"])})
+    for setting in settings(records):
+        contest.models.setdefault(setting.config.model, []).append(setting)
+    return contest
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model's chosen setting, and the same setting without burn-in: itself, or None where it was not run."""
+
+    chosen: Setting
+    at_zero: Setting | None
+
+
+def entry(tried: Sequence[Setting]) -> Entry:
+    """The entry of a model, from all settings of it that were tried."""
+    chosen = choose(tried)
+    without = chosen.config.model_copy(update={"burn_in": 0})
+    return Entry(chosen, next((setting for setting in tried if setting.config == without), None))
+
+
+def errors(setting: Setting, test_set: str, channel: int) -> Errors:
+    """Test RMSE by seed, in the unit of the output: infinite where the run diverged, none where it failed."""
+    found: Errors = {}
+    for record in setting.records:
+        if record.status == "diverged":
+            found[record.config.seed] = inf
+        elif record.status == "ok" and test_set in record.metrics["test"]:
+            rmse = record.metrics["test"][test_set]["rmse"][channel]
+            found[record.config.seed] = inf if rmse is None else rmse
+    return found
+
+
+def paired(one: Errors, other: Errors) -> tuple[list[float], list[float]]:
+    """The errors of the seeds that both have."""
+    seeds = sorted(one.keys() & other.keys())
+    return [one[seed] for seed in seeds], [other[seed] for seed in seeds]
