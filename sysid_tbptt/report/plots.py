@@ -1,8 +1,8 @@
-"""Figures as PDF and PNG, drawn from records alone; they need matplotlib, the extra ``plots``."""
+"""Figures as PDF and PNG, drawn from records alone; they need the extra ``plots``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from math import inf
@@ -18,6 +18,8 @@ from ..runs.store import Store, file_name
 from .figures import burn_in, loss, note, simulation, train_time
 from .figures.traces import Page
 from .frame import by_study, frame
+from .leaderboard import board
+from .ranks import standings
 
 Draw = Callable[[Page], dict[str, bytes]]
 
@@ -45,26 +47,54 @@ def write_figures(results: str | Path) -> list[Path]:
     Simulations are shown, where predictions are on disk, of the run of each model with the least validation error.
 
     Raises:
-        SysidError: matplotlib is missing.
+        SysidError: a package of the extra ``plots`` is missing.
         StoreError: the results cannot be read or written.
     """
     draw, store = renderer(), Store(results)
+    everything = store.records()
     written: list[Path] = []
-    for (suite, dataset), records in by_study(store.records()).items():
+    for (suite, dataset), records in by_study(everything).items():
         runs = runs_frame(records)
         for figure in STUDIES:
             stem = store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{figure.NAME}"
             written += _write(draw, figure.pages(runs), figure.NOTE, records, stem)
     for record in best_predicted(store):
         written += write_simulation(store, record)
+    return written + write_ranks(everything, store.root / "figures")
+
+
+def write_ranks(records: Sequence[RunRecord], folder: Path) -> list[Path]:
+    """Writes ``<suite>/critical-difference`` of each suite with enough models and test sets to rank; returns the files.
+
+    A suite of several splits has one figure a split, named after it.
+    """
+    written: list[Path] = []
+    found = standings(board(records))
+    for standing in found:
+        if standing.ranking is not None:
+            from .figures import critical_difference  # the library behind it takes a second to load
+
+            alone = sum(other.suite == standing.suite for other in found) == 1
+            name = critical_difference.NAME + ("" if alone else f"-{file_name(standing.split)}")
+            of = [r for r in records if (r.config.suite, r.config.split) == (standing.suite, standing.split)]
+            files = critical_difference.drawn(standing.ranking, f"{standing} {note.source(of)}")
+            written += _save(files, folder / file_name(standing.suite) / name)
     return written
+
+
+def _save(files: Mapping[str, bytes], stem: Path) -> list[Path]:
+    """Writes a figure's files by format; returns them."""
+    paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in files]
+    for path, content in zip(paths, files.values(), strict=True):
+        write_whole(path, content)
+    return paths
 
 
 def write_simulation(store: Store, record: RunRecord) -> list[Path]:
     """Writes the figure of one run's simulated test outputs; returns the files.
 
     Raises:
-        SysidError: matplotlib is missing.
+        SysidError: a package of the extra ``plots`` is missing.
         StoreError: there are no predictions of the run, they cannot be read, or the figure cannot be written.
     """
     path = store.predictions(record.run_id)
@@ -95,14 +125,15 @@ def _val_mse(record: RunRecord) -> float:
 
 def missing() -> str | None:
     """What figures lack, and the remedy; None if they can be drawn."""
-    return None if find_spec("matplotlib") else "figures need matplotlib: pip install 'sysid-tbptt[plots]'"
+    lacking = [name for name in ("matplotlib", "scikit_posthocs") if not find_spec(name)]
+    return f"figures need {' and '.join(lacking)}: pip install 'sysid-tbptt[plots]'" if lacking else None
 
 
 def renderer() -> Draw:
     """What turns a page into files by format.
 
     Raises:
-        SysidError: matplotlib is missing.
+        SysidError: a package of the extra ``plots`` is missing.
     """
     if reason := missing():
         raise SysidError(reason)
@@ -117,8 +148,5 @@ def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRe
     for number, page in enumerate(pages, start=1):
         shown = [record for record in records if record.run_id in page.runs]
         noted = replace(page, note=f"{text} {note.source(shown)}")
-        for suffix, content in draw(noted).items():
-            path = stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}.{suffix}")
-            write_whole(path, content)
-            written.append(path)
+        written += _save(draw(noted), stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}"))
     return written

@@ -16,7 +16,8 @@ from tests.report.made_up import FULL, record, study
 
 @pytest.fixture
 def matplotlib():
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed: no figure can be drawn")
+    if reason := plots.missing():
+        pytest.skip(reason)
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_without_matplotlib_the_remedy_is_told(results, no_matplotlib):
 def test_the_command_skips_figures_with_one_line_where_matplotlib_is_missing(results, no_matplotlib, capsys):
     assert cli.main(["report", "--results", str(results.root)]) == cli.OK
     told = capsys.readouterr()
-    assert told.err == "no figures: figures need matplotlib: pip install 'sysid-tbptt[plots]'\n"
+    assert told.err == "no figures: figures need matplotlib and scikit_posthocs: pip install 'sysid-tbptt[plots]'\n"
     assert "## test: first_order" in told.out
     assert not (results.root / "figures").exists()
 

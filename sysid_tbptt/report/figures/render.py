@@ -78,7 +78,7 @@ def drawn(page: Page) -> dict[str, bytes]:
 
 
 def _figure(page: Page) -> Figure:
-    note = _wrapped(page.note, page.width - 0.1, _NOTE_POINTS)
+    note = wrapped(page.note, page.width - 0.1, _NOTE_POINTS)
     handles = _handles(page.panels)
     columns = _legend_columns(list(handles), page.width)
     above = _LEGEND_ROW_INCHES * ceil(len(handles) / columns) + 0.05 if handles else 0.0
@@ -90,12 +90,12 @@ def _figure(page: Page) -> Figure:
     layout.set(rect=(0, below / height, 1, 1 - (above + below) / height), w_pad=0.03, h_pad=0.03, hspace=0, wspace=0)
     if handles:
         figure.legend(handles=list(handles.values()), loc="upper center", ncols=columns)
-    figure.text(0.05 / page.width, 0.04 / height, _plain(note), size=_NOTE_POINTS, color="#333333", linespacing=1.15)
+    figure.text(0.05 / page.width, 0.04 / height, plain(note), size=_NOTE_POINTS, color="#333333", linespacing=1.15)
     _draw_panels(figure, page)
     return figure
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text without mathematics: names of data may hold a dollar sign."""
     return text.replace("$", r"\$")
 
@@ -107,7 +107,7 @@ def _legend_columns(labels: Sequence[str], width: float) -> int:
     return ceil(len(labels) / ceil(len(labels) / fitting)) if labels else 1
 
 
-def _wrapped(text: str, inches: float, points: float) -> str:
+def wrapped(text: str, inches: float, points: float) -> str:
     """Lines of a width; a value stays with its name."""
     characters = int(inches * 72 / (_CHARACTER_EMS * points))
     return textwrap.fill(text.replace(" = ", "\u00a0=\u00a0"), characters, break_on_hyphens=False)
@@ -124,16 +124,16 @@ def _draw_panels(figure: Figure, page: Page) -> None:
             below = page.rows[i + 1][j : j + 1] if i + 1 < len(page.rows) else ()
             _draw(axes, panel, width=page.width / columns)
             if not below or below[0].x_label != panel.x_label:
-                axes.set_xlabel(_plain(panel.x_label))
+                axes.set_xlabel(plain(panel.x_label))
             if j == 0 or row[j - 1].y_label != panel.y_label:
-                axes.set_ylabel(_plain(panel.y_label))
+                axes.set_ylabel(plain(panel.y_label))
             if page.share_y and j > 0:
                 axes.tick_params(labelleft=False, which="both")
 
 
 def _draw(axes: Axes, panel: Panel, width: float) -> None:
-    titles = (_wrapped(line, width - 0.25, _TITLE_POINTS) for line in panel.title.split("\n"))
-    axes.set_title(_plain("\n".join(titles)))
+    titles = (wrapped(line, width - 0.25, _TITLE_POINTS) for line in panel.title.split("\n"))
+    axes.set_title(plain("\n".join(titles)))
     if panel.log_y:
         axes.set_yscale("log")
     if panel.bars:
@@ -174,7 +174,7 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar]) -> None:
         axes.annotate(
             bar.text, (max(bar.high, bar.length), place), (3, 0), textcoords="offset points", va="center", size=6.5
         )
-    axes.set_yticks(range(len(bars)), [_plain(bar.name) for bar in bars])
+    axes.set_yticks(range(len(bars)), [plain(bar.name) for bar in bars])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(bars) - 0.5, -0.5)
     axes.set_xlim(0, 1.22 * max(max(bar.high, bar.length) for bar in bars))
@@ -211,7 +211,7 @@ def _handles(panels: Sequence[Panel]) -> dict[str, Artist]:
     """One legend entry a label: curves, levels, marks, spans."""
     entries: dict[str, Artist] = {}
     for line in chain.from_iterable(panel.lines for panel in panels):
-        entries.setdefault(line.label, Line2D([], [], label=_plain(line.label), **_stroke(line.look)))
+        entries.setdefault(line.label, Line2D([], [], label=plain(line.label), **_stroke(line.look)))
     for level in chain.from_iterable(panel.levels for panel in panels):
         stroke = _stroke(replace(level.look, colour=BLACK))
         entries.setdefault(level.kind, Line2D([], [], label=level.kind, **stroke))
