@@ -27,6 +27,8 @@ COLUMNS = [
     *(f"{value}_{part}_{end}" for part in PARTS for value in ERRORS for end in SPREAD),
 ]
 PUBLISHED = "published"
+_USED = [*MODEL, *WINDOWS, "regime", "epochs", "burn_in", "seed", "train_mse", "val_mse", "test_mse"]
+"""Columns of a run that a row rests on; to cut a frame takes as long as it has columns."""
 
 
 def burn_in_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +39,7 @@ def burn_in_table(runs: pd.DataFrame) -> pd.DataFrame:
     error of a diverged run is infinite. What was not run is missing. Rows of the rule "published" hold the paper's
     values for the same data, model and N.
     """
-    usable = finished(runs)
+    usable = finished(runs)[_USED]
     rows = [row for key, part in usable.groupby(MODEL) for row in _rows(_named(MODEL, key), part)]
     return pd.DataFrame(rows, columns=COLUMNS).drop_duplicates(ignore_index=True)
 

@@ -34,24 +34,21 @@ DATASETS = {
 MODELS = {"rnn": "elman1990", "gru": "cho2014", "lstm": "hochreiter1997"}
 METHOD = "schiller2026"
 SOFTWARE = "sysid-tbptt"
-PACKAGES = ("torch", "numba", "nonlinear-benchmarks")
 TEXTBOOK = ("mean", "fir", "arx")
 """Models that need no reference."""
 
-_ENGINES = {"reference": ("torch",), "cpu": ("torch", "numba")}
+_ENGINES = {"reference": {"torch"}, "cpu": {"torch", "numba"}}
 
 
 def keys(records: Iterable[RunRecord]) -> list[str]:
     """Keys of references.bib that stand for the records: data sets, models, method, software; each once."""
-    found = [SOFTWARE, METHOD]
-    for record in records:
-        config = record.config
-        found += [key for key in (DATASETS.get(config.dataset), MODELS.get(config.model)) if key]
-        found += _ENGINES.get(record.engine or "", ())
-        if config.split in SPLITS:
-            found += ["nonlinear-benchmarks", *literature(config.dataset)["source"]]
-    known = _references()
-    return [key for key in known if key in found]
+    found = {SOFTWARE, METHOD}
+    used = {(record.config.dataset, record.config.split, record.config.model, record.engine) for record in records}
+    for dataset, split, model, engine in used:
+        found |= {key for key in (DATASETS.get(dataset), MODELS.get(model)) if key} | _ENGINES.get(engine or "", set())
+        if split in SPLITS:
+            found |= {"nonlinear-benchmarks", *literature(dataset)["source"]}
+    return [key for key in _references() if key in found]
 
 
 def without_reference(records: Sequence[RunRecord]) -> list[str]:

@@ -6,9 +6,9 @@ import csv
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ..runs.atomic import write_whole
@@ -126,7 +126,7 @@ def significant(value: float, digits: int = 4) -> str:
         return MISSING
     if math.isinf(value):
         return "diverged"
-    return np.format_float_positional(value, digits, unique=False, fractional=False, trim="k").rstrip(".")
+    return f"{Decimal(f'{value:.{digits - 1}e}'):f}"
 
 
 def with_interval(value: float, low: float, high: float) -> str:

@@ -6,6 +6,7 @@ time it is made.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,9 @@ def holm(p: Iterable[float]) -> np.ndarray:
     corrected = np.array(list(p), dtype=float)
     known = ~np.isnan(corrected)
     if known.any():
+        gc.freeze()  # multipletests collects garbage, which takes as long as there are objects: thousands of records
         corrected[known] = multipletests(corrected[known], method="holm")[1]
+        gc.unfreeze()
     return corrected
 
 
@@ -85,10 +88,16 @@ def ranking(errors: pd.DataFrame) -> Ranking:
     return Ranking(
         ranks=ranks,
         n_tests=n,
-        friedman_p=float(stats.friedmanchisquare(*errors.rank(axis="columns").to_numpy().T).pvalue),
+        friedman_p=_friedman_p(errors),
         critical_difference=float(spread.ppf(CONFIDENCE) / np.sqrt(2) * unit),
         pairs=pd.DataFrame(spread.sf(distances), index=ranks.index, columns=ranks.index),
     )
+
+
+def _friedman_p(errors: pd.DataFrame) -> float:
+    """Of ranks, since an error may be infinite; 1 where all models are equal on every test set."""
+    by_model = errors.rank(axis="columns").to_numpy().T
+    return float(stats.friedmanchisquare(*by_model).pvalue) if np.ptp(by_model, axis=0).any() else 1.0
 
 
 def _ratio(new: float, old: float) -> float:

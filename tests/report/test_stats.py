@@ -151,6 +151,19 @@ def test_pairs_differ_where_their_ranks_are_a_critical_difference_apart():
     assert ((found.pairs.to_numpy() < 0.05) == apart).all()
 
 
+def test_models_that_never_differ_are_told_apart_by_nothing():
+    found = ranking(pd.DataFrame(np.ones((4, 3))))
+    assert found.friedman_p == 1.0
+    assert (found.pairs == 1.0).all(axis=None)
+    assert found.ranks.tolist() == [2.0] * 3
+
+
+def test_diverged_models_are_ranked_last():
+    errors = ERRORS_BY_TEST.assign(c=inf)
+    assert ranking(errors).ranks["c"] == 3.0
+    assert 0 < ranking(errors).friedman_p < 0.1
+
+
 def test_friedman_by_its_formula():
     """Chi-square of the ranks without ties, two degrees of freedom: its tail is exp(-x/2)."""
     errors = pd.DataFrame({"a": [1, 1, 1, 2, 1], "b": [2, 2, 3, 1, 2], "c": [3, 3, 2, 3, 3]})
