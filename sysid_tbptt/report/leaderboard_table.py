@@ -114,7 +114,7 @@ def _notes(board: pd.DataFrame, records: Sequence[RunRecord], standings: Sequenc
         "two-sided Wilcoxon signed-rank test over seeds, Holm: corrected over the suite. Not told apart from the "
         f"first: p >= {LEVEL} of the same test against it, corrected within the test set. With fewer than {MIN_PAIRS} "
         "seeds there is no test. H: hidden units, of fir and arx the order in samples. Test data decide nothing.",
-        f"Settings: {'; '.join(dict.fromkeys(map(_setting, board.to_dict('records'))))}",
+        f"Settings: {'; '.join(_settings(board))}",
         *map(str, standings),
         *_sources(pd.concat([_published(part) for part in parts])),
         f"Cite: {', '.join(keys(records))}; BibTeX: sysid-tbptt cite --suite {suite} --dataset {dataset}",
@@ -122,9 +122,13 @@ def _notes(board: pd.DataFrame, records: Sequence[RunRecord], standings: Sequenc
     ]
 
 
-def _setting(row: _Row) -> str:
-    parts = [f"B {row['batch_size']}", row["budget"], row["setting"]]
-    return f"{row['model']}, split {row['split']}: {', '.join(filter(None, parts))}"
+def _settings(board: pd.DataFrame) -> Iterator[str]:
+    """How each model of each split is trained, models that are trained alike together."""
+    for (split, batch, budget, setting), part in board.groupby(
+        ["split", "batch_size", "budget", "setting"], sort=False
+    ):
+        models = ", ".join(dict.fromkeys(part["model"]))
+        yield f"{models} (split {split}): {', '.join(filter(None, [f'B {batch}', budget, setting]))}"
 
 
 def _sources(published: pd.DataFrame) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import chain
 from math import inf
 from pathlib import Path
 
@@ -69,14 +70,17 @@ def write_ranks(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     A suite of several splits has one figure a split, named after it.
     """
     written: list[Path] = []
-    found = standings(board(records))
+    rows = board(records)
+    found = standings(rows)
     for standing in found:
         if standing.ranking is not None:
             from .figures import critical_difference  # the library behind it takes a second to load
 
             alone = sum(other.suite == standing.suite for other in found) == 1
             name = critical_difference.NAME + ("" if alone else f"-{file_name(standing.split)}")
-            of = [r for r in records if (r.config.suite, r.config.split) == (standing.suite, standing.split)]
+            ranked = rows[(rows["suite"] == standing.suite) & (rows["split"] == standing.split)]
+            behind = set(chain.from_iterable(ranked["run_ids"]))
+            of = [record for record in records if record.run_id in behind]
             files = critical_difference.drawn(standing.ranking, f"{standing} {note.source(of)}")
             written += _save(files, folder / file_name(standing.suite) / name)
     return written

@@ -108,7 +108,8 @@ def test_protocols_have_blocks_of_their_own():
 
 def test_notes_name_settings_ranks_references_and_provenance():
     notes = "\n".join(table_of(official(learning_rate=0.02), official("gru"), official("rnn")).notes)
-    assert "lstm, split official: B 8, 30 steps, learning_rate=0.02" in notes
+    assert "lstm (split official): B 8, 30 steps, learning_rate=0.02" in notes
+    assert "gru, rnn (split official): B 8, 30 steps" in notes
     assert "Average ranks over 3 test sets" in notes
     assert "Cite: sysid-tbptt" in notes
     assert "hochreiter1997" in notes
