@@ -13,7 +13,7 @@ BENCH := benchmarks/suites/paper-sysid.toml benchmarks/suites/official.toml
 help:
 	@echo "make demo    a burn-in study on two simulated systems, in minutes"
 	@echo "make bench   the full reproduction on real data; go on after a stop with the same command"
-	@echo "make report  the tables and figures of $(RESULTS), from its records alone"
+	@echo "make report  the tables, figures and page of $(RESULTS), from its records alone"
 	@echo "make perf    the engines' speed beside the reference implementation's, on this machine"
 	@echo "make test    the tests"
 	@echo "make check   lint, types, the order of the rooms, the records, and the tests"
@@ -24,7 +24,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) install $(QUIET) --constraint constraints.txt --editable '.[plots]'
+	$(PIP) install $(QUIET) --constraint constraints.txt --editable '.[plots,site]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

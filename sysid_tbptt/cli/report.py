@@ -14,9 +14,12 @@ from .printing import OK
 
 
 def add(commands: Any) -> None:
-    command = commands.add_parser("report", help="write the tables and figures of a results folder, from records alone")
+    command = commands.add_parser(
+        "report", help="write the tables, figures and page of a results folder, from its records alone"
+    )
     add_results(command)
-    command.add_argument("--no-figures", action="store_true", help="write the tables only")
+    command.add_argument("--no-figures", action="store_true", help="leave out the figures")
+    command.add_argument("--no-site", action="store_true", help="leave out the page")
     command.set_defaults(command=_report)
 
 
@@ -26,7 +29,9 @@ def _report(options: argparse.Namespace) -> int:
         raise ConfigError(
             f"{options.results}: no table can be made yet: it takes a run that ended well; `sysid-tbptt run` makes them"
         )
-    tables.show(written + ([] if options.no_figures else _write_figures(options.results)))
+    written += [] if options.no_figures else _write_figures(options.results)
+    written += [] if options.no_site else _write_site(options.results)
+    tables.show(written)
     return OK
 
 
@@ -38,3 +43,14 @@ def _write_figures(results: str) -> list[Path]:
         print(f"no figures: {reason}", file=sys.stderr)
         return []
     return write_figures(results)
+
+
+def _write_site(results: str) -> list[Path]:
+    """The page, which links to tables and figures; none, and a line that says so, where a package is missing."""
+    from ..report.site import missing, write_site
+    from ..runs.store import Store
+
+    if reason := missing():
+        print(f"no page: {reason}", file=sys.stderr)
+        return []
+    return write_site(Store(results))

@@ -1,0 +1,170 @@
+"""The rows of the leaderboard as the page shows them: text, what it is sorted by, and the runs behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ...config import canonical_json
+from ...runs.record import RunRecord
+from .runs import Json, Runs
+from .titles import FIRST_SUITE, Title, titles
+
+SURE = 0.05
+"""With a larger p a difference may be chance."""
+
+MISSING = "–"
+
+LAST = 1e300
+"""What is sorted after every number; DataTables takes no infinity."""
+
+
+class Cell(NamedTuple):
+    """What is shown, and the number to sort by; what is missing comes last."""
+
+    shown: str
+    order: float
+
+    @property
+    def missing(self) -> bool:
+        return self.shown == MISSING
+
+
+def leaderboard(board: pd.DataFrame, records: Sequence[RunRecord], runs: Runs) -> Json:
+    """The rows of `sysid_tbptt.report.leaderboard.board`, in their order, and the names to filter them by."""
+    found: list[Json] = [{str(name): value for name, value in row.items()} for row in board.to_dict("records")]
+    at_m0 = _AtZero(records)
+    rows = [
+        _row(row, title, order) | {"runs": runs.numbers(_ids(row)), "runs_m0": runs.numbers(at_m0.ids(_ids(row)))}
+        for order, (row, title) in enumerate(zip(found, titles(found), strict=True))
+    ]
+    protocols = list(dict.fromkeys(row["protocol"] for row in rows))
+    return {
+        "rows": rows,
+        "datasets": sorted({row["dataset"] for row in rows}),
+        "models": sorted({row["model"] for row in rows}),
+        "protocols": protocols,
+        "first": next((name for name in protocols if name.startswith(f"{FIRST_SUITE} ")), None),
+    }
+
+
+def panels(board: Json) -> list[Json]:
+    """What the panel behind each row needs."""
+    names = ("title", "test_set", "channel", "told", "told_m0", "runs", "runs_m0")
+    return [{name: row[name] for name in names} for row in board["rows"]]
+
+
+def _row(row: Json, title: Title, order: int) -> Json:
+    unit = row["unit"]
+    solved = row["regime"] == "closed_form"  # in one step, from all samples: there is nothing to leave out
+    return {
+        "dataset": title.dataset,
+        "test": title.test,
+        "protocol": title.protocol,
+        "title": f"{row['model']}: {title}",
+        "test_set": row["test_set"],
+        "channel": row["channel"],
+        "order": order,
+        "first": row["rank"] == 1,
+        "rank": _count(row["rank"]),
+        "par": f"p = {probability(row['p_first_holm'])}" if row["rank"] > 1 and row["p_first_holm"] > SURE else "",
+        "model": row["model"],
+        "flags": list(_flags(row)),
+        "unit": unit,
+        **{name: _count(row[name]) for name in ("hidden_size", "seq_len", "burn_in", "seeds", "parameters")},
+        "rmse": _cell(row["rmse"], significant),
+        "interval": _interval(row, "rmse"),
+        "rmse_m0": _cell(None if solved else row["rmse_m0"], significant),
+        "interval_m0": _interval(row, "rmse_m0"),
+        "effect": _cell(None if solved else row["effect"], percent),
+        "p": _cell(row["p_m0_holm"], probability),
+        "p_first": _cell(row["p_first_holm"], probability),
+        "best": _cell(row["rmse_best_seed"], significant),
+        "best_seed": "" if pd.isna(row["best_seed"]) else f"seed {row['best_seed']:.0f}",
+        "train_s": _cell(row["train_s"], seconds),
+        "told": [_told(row, "rmse", unit), _scored(row)],
+        "told_m0": [_told(row, "rmse_m0", unit)],
+    }
+
+
+def _flags(row: Json) -> list[str]:
+    """What a reader must know of a row before its number."""
+    not_ok = row["not_ok"]
+    flags = {
+        "worse than the mean": bool(row["worse_than_mean"]),
+        f"{not_ok:.0f} did not end well": not_ok > 0,
+    }
+    return [flag for flag, raised in flags.items() if raised]
+
+
+def _told(row: Json, name: str, unit: str) -> str:
+    interval = f", 95 % interval {text} {unit}" if (text := _interval(row, name)) else ""
+    return f"RMSE {significant(row[name])} {unit}{interval}; median over {row['seeds']:.0f} seeds."
+
+
+def _scored(row: Json) -> str:
+    """What was scored, and under which protocol."""
+    counts = {"init window: {:.0f} samples": row["n_init"], "scored: {:.0f} samples": row["n_scored"]}
+    said = [words.format(count) for words, count in counts.items() if pd.notna(count)]
+    return "; ".join(filter(None, [row["protocol"], *said])) + "."
+
+
+def _interval(row: Json, name: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return "" if pd.isna(low) or pd.isna(high) else f"{significant(low)} to {significant(high)}"
+
+
+def _cell(value: Any, shown: Any) -> Cell:
+    return Cell(MISSING, LAST) if pd.isna(value) else Cell(shown(value), min(value, LAST))
+
+
+def _count(value: Any) -> Cell:
+    return _cell(value, lambda number: f"{number:.0f}")
+
+
+def significant(value: float) -> str:
+    """Three significant digits, without an exponent where one can do without."""
+    if not isfinite(value):
+        return "diverged"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
+def percent(value: float) -> str:
+    if not isfinite(value):
+        return "diverged"
+    return f"{100 * value:+.1f} %".replace("-", "−") if value else "0 %"
+
+
+def probability(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def seconds(value: float) -> str:
+    return f"{value:.0f} s" if value >= 100 else f"{value:.2g} s"
+
+
+def _ids(row: Json) -> list[str]:
+    return list(row["run_ids"])
+
+
+class _AtZero:
+    """The runs at m = 0 of any run's setting and data."""
+
+    def __init__(self, records: Sequence[RunRecord]) -> None:
+        self._by_id = {record.run_id: record for record in records}
+        self._at_zero: dict[str, list[str]] = {}
+        for record in records:
+            if record.config.burn_in == 0:
+                self._at_zero.setdefault(self._key(record), []).append(record.run_id)
+
+    def ids(self, of: Sequence[str]) -> list[str]:
+        return self._at_zero.get(self._key(self._by_id[of[0]]), []) if of else []
+
+    @staticmethod
+    def _key(record: RunRecord) -> str:
+        data = record.provenance.get("data") or {}
+        setting = record.config.model_dump(mode="json", exclude={"seed", "burn_in"})
+        return canonical_json([setting, str(data.get("revision", ""))])
