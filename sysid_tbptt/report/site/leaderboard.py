@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ...config import canonical_json
 from ...runs.record import RunRecord
 from .runs import Json, Runs
 from .titles import FIRST_SUITE, Title, titles
@@ -36,9 +35,13 @@ class Cell(NamedTuple):
 def leaderboard(board: pd.DataFrame, records: Sequence[RunRecord], runs: Runs) -> Json:
     """The rows of `sysid_tbptt.report.leaderboard.board`, in their order, and the names to filter them by."""
     found: list[Json] = [{str(name): value for name, value in row.items()} for row in board.to_dict("records")]
-    at_m0 = _AtZero(records)
+    burn_in = {record.run_id: record.config.burn_in for record in records}
     rows = [
-        _row(row, title, order) | {"runs": runs.numbers(_ids(row)), "runs_m0": runs.numbers(at_m0.ids(_ids(row)))}
+        _row(row, title, order)
+        | {
+            name: runs.numbers(run_id for run_id in row["run_ids"] if burn_in[run_id] == m)
+            for name, m in (("runs", row["burn_in"]), ("runs_m0", 0))
+        }
         for order, (row, title) in enumerate(zip(found, titles(found), strict=True))
     ]
     protocols = list(dict.fromkeys(row["protocol"] for row in rows))
@@ -144,27 +147,3 @@ def probability(value: float) -> str:
 
 def seconds(value: float) -> str:
     return f"{value:.0f} s" if value >= 100 else f"{value:.2g} s"
-
-
-def _ids(row: Json) -> list[str]:
-    return list(row["run_ids"])
-
-
-class _AtZero:
-    """The runs at m = 0 of any run's setting and data."""
-
-    def __init__(self, records: Sequence[RunRecord]) -> None:
-        self._by_id = {record.run_id: record for record in records}
-        self._at_zero: dict[str, list[str]] = {}
-        for record in records:
-            if record.config.burn_in == 0:
-                self._at_zero.setdefault(self._key(record), []).append(record.run_id)
-
-    def ids(self, of: Sequence[str]) -> list[str]:
-        return self._at_zero.get(self._key(self._by_id[of[0]]), []) if of else []
-
-    @staticmethod
-    def _key(record: RunRecord) -> str:
-        data = record.provenance.get("data") or {}
-        setting = record.config.model_dump(mode="json", exclude={"seed", "burn_in"})
-        return canonical_json([setting, str(data.get("revision", ""))])

@@ -17,7 +17,7 @@ def missing() -> str | None:
     return f"the page needs {' and '.join(lacking)}: pip install 'sysid-tbptt[site]'" if lacking else None
 
 
-def libraries() -> dict[str, str]:
+def texts() -> dict[str, str]:
     """Scripts and style sheets by file name.
 
     Raises:

@@ -1,0 +1,104 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from sysid_tbptt.report.site.curves import curves
+from sysid_tbptt.report.site.runs import Runs
+from sysid_tbptt.runs.store import Store
+from tests.report.made_up import ERRORS, FULL, record, study
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """The curves of records, and their ids by the numbers that the page has for them."""
+
+    def drawn(*records):
+        store = Store(tmp_path)
+        for run in records:
+            store.save(run)
+        runs = Runs(store)
+        return curves(store.records(), runs), [run["id"] for run in runs.as_json()["runs"]]
+
+    return drawn
+
+
+def test_a_line_is_the_median_and_the_spread_over_seeds_by_m(drawn):
+    scales = (1.0, 3.0, 2.0, 5.0)
+    records = [run for seed, scale in enumerate(scales) for run in study(scale, seed=seed)]
+    ((test,), ids) = drawn(*records)
+    (line,) = test["lines"]
+    errors = np.outer(scales, [error for _, _, error in ERRORS.values()])
+    assert line["m"] == list(ERRORS)
+    assert line["rmse"] == pytest.approx(np.median(errors, axis=0))
+    assert line["low"] == pytest.approx(errors.min(axis=0))
+    assert line["high"] == pytest.approx(errors.max(axis=0))
+    by_m = {m: {run.run_id for run in records if run.config.burn_in == m} for m in ERRORS}
+    assert [{ids[number] for number in numbers} for numbers in line["runs"]] == list(by_m.values())
+
+
+def test_validation_chooses_and_test_errors_do_not(drawn):
+    records = [record(m, 1.0, val, test) for m, val, test in ((0, 2.0, 1.0), (5, 1.0, 9.0), (8, 3.0, 0.5))]
+    (((test,), _)) = drawn(*records)
+    (line,) = test["lines"]
+    assert line["m"][line["chosen"]] == 5
+
+
+def test_a_diverged_seed_is_an_infinite_error(drawn):
+    records = [record(m, 1.0, 1.0, 1.0 + m, seed=seed) for m in (0, 5) for seed in range(3)]
+    lost = [record(5, 0.0, 0.0, 0.0, seed=seed, status="diverged") for seed in (3, 4, 5, 6)]
+    ((test,), _) = drawn(*records, *lost)
+    (line,) = test["lines"]
+    assert line["rmse"] == [1.0, None]
+    assert line["high"] == [1.0, None]
+    assert line["low"] == [1.0, 6.0]
+    assert [len(numbers) for numbers in line["runs"]] == [3, 7]
+
+
+@pytest.mark.parametrize(
+    "other", [{"seq_len": 24}, {"batch_size": 4}, {"hidden_size": 5}, {"learning_rate": 0.1}, {"steps": 31}], ids=str
+)
+def test_different_studies_are_different_lines(drawn, other):
+    ((test,), _) = drawn(*study(), *study(**other))
+    assert len(test["lines"]) == 2
+
+
+@pytest.mark.parametrize("other", [{"suite": "other"}, {"dataset": "other"}, {"split": "other"}], ids=str)
+def test_different_protocols_are_different_tests(drawn, other):
+    tests, _ = drawn(*study(), *study(**other))
+    assert len({test["title"] for test in tests}) == len(tests) == 2
+
+
+def test_the_official_suite_comes_first(drawn):
+    tests, _ = drawn(*study(suite="a"), *study(suite="official"), *study(suite="z"))
+    assert [test["suite"] for test in tests] == ["official", "a", "z"]
+
+
+def test_channels_are_tests_of_their_own_with_their_own_unit(drawn):
+    records = study()
+    for run, factor in itertools.product(records, (10.0,)):
+        scores = run.metrics["test"]["test"]
+        scores["rmse"], scores["unit"] = [scores["rmse"][0], factor * scores["rmse"][0]], ["V", "mm"]
+    tests, _ = drawn(*records)
+    assert [(test["title"], test["unit"]) for test in tests] == [
+        ("first_order y1 (test · made)", "V"),
+        ("first_order y2 (test · made)", "mm"),
+    ]
+    first, second = (test["lines"][0]["rmse"] for test in tests)
+    assert second == pytest.approx([10 * value for value in first])
+
+
+def test_full_bptt_stands_beside_the_curve(drawn):
+    run = record(0, 1.0, 1.0, 0.25, **FULL)
+    ((test,), ids) = drawn(*study(), run)
+    (line,) = test["lines"]
+    (level,) = line["levels"]
+    assert (level["regime"], level["rmse"], [ids[number] for number in level["runs"]]) == (
+        "full BPTT",
+        0.25,
+        [run.run_id],
+    )
+
+
+def test_one_m_is_no_curve(drawn):
+    assert drawn(record(0, 1.0, 1.0, 1.0), record(0, 1.0, 1.0, 1.0, seed=1))[0] == []
