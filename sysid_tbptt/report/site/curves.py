@@ -16,8 +16,10 @@ from .runs import Json, Runs, rounded
 from .titles import first_suite_first, titles
 
 TEST = ["suite", "dataset", "split", "revision", "test_set", "channel"]
-LINE = ["model", "hidden_size", "setting"]
-LEVELS = ("stateful", "full BPTT")
+MODEL = ["model", "hidden_size", "setting"]
+LINE = [*MODEL, *WINDOWS]
+LEVELS = {"stateful": stateful, "full BPTT": lambda runs, line: bptt(runs, line["budget"])}
+"""What stands beside a line, at no m: how it is found among the runs of the same model."""
 
 
 def curves(records: Sequence[RunRecord], runs: Runs) -> list[Json]:
@@ -27,9 +29,64 @@ def curves(records: Sequence[RunRecord], runs: Runs) -> list[Json]:
     The error of a diverged run is infinite; a median that is not finite is null.
     """
     rows = channels(finished(frame(records)), records)
-    found = [_test(key, part, runs) for key, part in groups.grouped(rows, TEST)]
-    tests = first_suite_first([test for test in found if test["lines"]])
-    return [{"title": str(title), **test} for title, test in zip(titles(tests), tests, strict=True)]
+    stateless = rows["regime"] == "stateless"
+    points, others = _points(rows[stateless]), dict(list(rows[~stateless].groupby([*TEST, *MODEL])))
+    tests: dict[tuple[Any, ...], Json] = {}
+    for key, line in groups.grouped(points, [*TEST, *LINE]):
+        if len(line) > 1:
+            place, model = tuple(key[name] for name in TEST), tuple(key[name] for name in MODEL)
+            test = {name: key[name] for name in TEST} | {"unit": line["unit"].iloc[0], "lines": []}
+            drawn = _line(key, line, others.get((*place, *model)), runs)
+            tests.setdefault(place, test)["lines"].append(drawn)
+    return _titled(first_suite_first(list(tests.values())))
+
+
+def _titled(tests: list[Json]) -> list[Json]:
+    """The tests, each with its title, its lines by model and N, the better on validation data first."""
+    for test, title in zip(tests, titles(tests), strict=True):
+        test["title"] = str(title)
+        test["lines"].sort(key=lambda line: (line["model"], line["seq_len"], line.pop("val")))
+    return tests
+
+
+def _points(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a line and m: median, least and largest error, and what was run."""
+    return (
+        rows.groupby([*TEST, *LINE, "burn_in"])
+        .agg(
+            rmse=("rmse", "median"),
+            low=("rmse", "min"),
+            high=("rmse", "max"),
+            val=("val", "median"),
+            run_ids=("run_id", list),
+            unit=("unit", "first"),
+        )
+        .reset_index()
+    )
+
+
+def _line(key: groups.Key, points: pd.DataFrame, others: pd.DataFrame | None, runs: Runs) -> Json:
+    val = points["val"].to_numpy()
+    chosen = int(val.argmin())
+    return {name: key[name] for name in LINE} | {
+        "m": points["burn_in"].tolist(),
+        **{name: [rounded(value) for value in points[name].tolist()] for name in ("rmse", "low", "high")},
+        "runs": [runs.numbers(run_ids) for run_ids in points["run_ids"]],
+        "chosen": chosen,
+        "val": float(val[chosen]),
+        "levels": [] if others is None else list(_levels(key, others, runs)),
+    }
+
+
+def _levels(key: groups.Key, others: pd.DataFrame, runs: Runs) -> Iterator[Json]:
+    for regime, find in LEVELS.items():
+        found = find(others, key)
+        if len(found):
+            yield {
+                "regime": regime,
+                "rmse": rounded(float(found["rmse"].median())),
+                "runs": runs.numbers(found["run_id"]),
+            }
 
 
 def channels(rows: pd.DataFrame, records: Sequence[RunRecord]) -> pd.DataFrame:
@@ -52,42 +109,3 @@ def channels(rows: pd.DataFrame, records: Sequence[RunRecord]) -> pd.DataFrame:
 def _val_error(record: RunRecord) -> float:
     part = record.metrics.get("val") if record.status == "ok" else None
     return sum(part["rmse"]) / len(part["rmse"]) if part else inf
-
-
-def _test(key: groups.Key, part: pd.DataFrame, runs: Runs) -> Json:
-    lines = [_line(line, rows, of_model, runs) for line, rows, of_model in _studies(part)]
-    lines.sort(key=lambda line: (line["model"], line["seq_len"], line.pop("val")))
-    return {name: key[name] for name in TEST} | {"unit": part["unit"].iloc[0], "lines": lines}
-
-
-def _studies(part: pd.DataFrame) -> Iterator[tuple[groups.Key, pd.DataFrame, pd.DataFrame]]:
-    """The stateless runs of each model, setting, N and budget with more than one m; and all runs of the model."""
-    for model, of_model in groups.grouped(part, LINE):
-        for windows, rows in groups.grouped(of_model[of_model["regime"] == "stateless"], WINDOWS):
-            if rows["burn_in"].nunique() > 1:
-                yield model | windows, rows, of_model
-
-
-def _line(key: groups.Key, rows: pd.DataFrame, of_model: pd.DataFrame, runs: Runs) -> Json:
-    by_m = rows.groupby("burn_in")
-    rmse, val = by_m["rmse"], by_m["val"].median().to_numpy()
-    chosen = int(val.argmin())
-    beside = dict(zip(LEVELS, (stateful(of_model, key), bptt(of_model, key["budget"])), strict=True))
-    return {name: key[name] for name in (*LINE, *WINDOWS)} | {
-        "m": [int(m) for m in rmse.median().index],
-        "rmse": _rounded(rmse.median()),
-        "low": _rounded(rmse.min()),
-        "high": _rounded(rmse.max()),
-        "runs": [runs.numbers(ids) for ids in by_m["run_id"].agg(list)],
-        "chosen": chosen,
-        "val": float(val[chosen]),
-        "levels": [
-            {"regime": name, "rmse": rounded(float(level["rmse"].median())), "runs": runs.numbers(level["run_id"])}
-            for name, level in beside.items()
-            if len(level)
-        ],
-    }
-
-
-def _rounded(values: Any) -> list[float | None]:
-    return [rounded(float(value)) for value in values]
