@@ -3,6 +3,7 @@
 from itertools import count
 
 from sysid_tbptt.runs.record import Loss, RunRecord, Time
+from sysid_tbptt.runs.store import Store
 from tests.conftest import config_of
 
 T = 300
@@ -46,3 +47,14 @@ ERRORS = {0: (4.0, 4.0, 8.0), 5: (1.0, 3.0, 6.0), 8: (2.0, 2.0, 2.0), 11: (9.0, 
 def study(scale=1.0, **fields):
     """A run for each m of `ERRORS`."""
     return [record(m, *(scale * error for error in errors), **fields) for m, errors in ERRORS.items()]
+
+
+def stored(root, records):
+    """A results folder of these records, written at once."""
+    store, lines = Store(root), {}
+    for run in records:
+        lines.setdefault(store.path(run.config), []).append(run.to_line() + "\n")
+    for path, of_path in lines.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(of_path), encoding="utf-8")
+    return Store(root)

@@ -11,7 +11,7 @@ from sysid_tbptt.errors import SysidError
 from sysid_tbptt.report import site
 from sysid_tbptt.report.site import libraries, page
 from sysid_tbptt.runs.store import Store
-from tests.report.made_up import record, study
+from tests.report.made_up import record, stored, study
 
 HOSTILE = '<img src=x onerror="hacked=1">\'\u2028</script><script>hacked=1</script><!--&amp;'
 
@@ -53,10 +53,7 @@ def read(tmp_path):
     """The page of records, read."""
 
     def read(*records):
-        store = Store(tmp_path)
-        for run in records:
-            store.save(run)
-        return Page(page.html(store))
+        return Page(page.html(stored(tmp_path, records)))
 
     return read
 
@@ -106,9 +103,7 @@ def test_what_runs_share_is_kept_once(read):
 def test_every_link_leads_somewhere(tmp_path):
     pytest.importorskip("plotly", reason="plotly is not installed: no page can be written")
     pytest.importorskip("itables", reason="itables is not installed: no page can be written")
-    store = Store(tmp_path)
-    for run in study():
-        store.save(run)
+    store = stored(tmp_path, study())
     for name in ("tables/test/a b.csv", "tables/test/a b.md", "figures/test/critical-difference.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -155,9 +150,7 @@ def test_a_bundle_of_another_form_is_told(module):
 
 @pytest.fixture
 def results(tmp_path):
-    store = Store(tmp_path)
-    for run in study():
-        store.save(run)
+    stored(tmp_path, study())
     return tmp_path
 
 
