@@ -9,6 +9,7 @@ import pytest
 from sysid_tbptt import cli
 from sysid_tbptt.errors import SysidError
 from sysid_tbptt.report import site
+from sysid_tbptt.report.literature import literature
 from sysid_tbptt.report.site import libraries, page
 from sysid_tbptt.runs.store import Store
 from tests.report.made_up import record, stored, study
@@ -126,6 +127,17 @@ def test_nothing_is_fetched(tmp_path, read):
     (policy,) = [tag["content"] for _, tag in found.tags if tag.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'self' file:;")
     assert not [tag for name, tag in found.tags if name == "script" and "src" not in tag and "type" not in tag]
+
+
+def test_published_values_stand_apart_where_the_official_test_records_are(read):
+    plain = read(*study(dataset="silverbox", split="paper"))
+    found = read(*study(dataset="silverbox", split="official"))
+    assert "published" not in plain.ids
+    assert "published" in found.ids
+    rows = literature("silverbox")
+    for name in ("method", "protocol", "confidence"):
+        assert [cell for cell in found.cells if cell in set(rows[name])] == rows[name].tolist()
+    assert not [cell for cell in found.cells if cell in set(literature("emps")["method"]) - set(rows["method"])]
 
 
 def test_no_record_is_a_page_that_says_so(tmp_path):

@@ -3,7 +3,8 @@ import math
 import pytest
 
 from sysid_tbptt.report import leaderboard as ranking
-from sysid_tbptt.report.site.leaderboard import LAST, leaderboard, panels, percent, probability, significant
+from sysid_tbptt.report.site.cells import LAST, percent, probability, significant
+from sysid_tbptt.report.site.leaderboard import leaderboard, panels
 from sysid_tbptt.report.site.runs import Runs
 from sysid_tbptt.report.site.titles import titles
 from tests.report.made_up import record, stored, study

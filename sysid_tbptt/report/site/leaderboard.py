@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
-from typing import Any, NamedTuple
 
 import pandas as pd
 
 from ...runs.record import RunRecord
+from .cells import cell, count, percent, probability, seconds, significant
 from .runs import Json, Runs
 from .titles import FIRST_SUITE, Title, titles
 
 SURE = 0.05
 """With a larger p a difference may be chance."""
-
-MISSING = "–"
-
-LAST = 1e300
-"""What is sorted after every number; DataTables takes no infinity."""
-
-
-class Cell(NamedTuple):
-    """What is shown, and the number to sort by; what is missing comes last."""
-
-    shown: str
-    order: float
-
-    @property
-    def missing(self) -> bool:
-        return self.shown == MISSING
 
 
 def leaderboard(board: pd.DataFrame, records: Sequence[RunRecord], runs: Runs) -> Json:
@@ -72,22 +55,22 @@ def _row(row: Json, title: Title, order: int) -> Json:
         "channel": row["channel"],
         "order": order,
         "first": row["rank"] == 1,
-        "rank": _count(row["rank"]),
+        "rank": count(row["rank"]),
         "par": f"p = {probability(row['p_first_holm'])}" if row["rank"] > 1 and row["p_first_holm"] > SURE else "",
         "model": row["model"],
         "flags": list(_flags(row)),
         "unit": unit,
-        **{name: _count(row[name]) for name in ("hidden_size", "seq_len", "burn_in", "seeds", "parameters")},
-        "rmse": _cell(row["rmse"], significant),
+        **{name: count(row[name]) for name in ("hidden_size", "seq_len", "burn_in", "seeds", "parameters")},
+        "rmse": cell(row["rmse"], significant),
         "interval": _interval(row, "rmse"),
-        "rmse_m0": _cell(None if solved else row["rmse_m0"], significant),
+        "rmse_m0": cell(None if solved else row["rmse_m0"], significant),
         "interval_m0": _interval(row, "rmse_m0"),
-        "effect": _cell(None if solved else row["effect"], percent),
-        "p": _cell(row["p_m0_holm"], probability),
-        "p_first": _cell(row["p_first_holm"], probability),
-        "best": _cell(row["rmse_best_seed"], significant),
+        "effect": cell(None if solved else row["effect"], percent),
+        "p": cell(row["p_m0_holm"], probability),
+        "p_first": cell(row["p_first_holm"], probability),
+        "best": cell(row["rmse_best_seed"], significant),
         "best_seed": "" if pd.isna(row["best_seed"]) else f"seed {row['best_seed']:.0f}",
-        "train_s": _cell(row["train_s"], seconds),
+        "train_s": cell(row["train_s"], seconds),
         "told": [_told(row, "rmse", unit), _scored(row)],
         "told_m0": [_told(row, "rmse_m0", unit)],
     }
@@ -118,32 +101,3 @@ def _scored(row: Json) -> str:
 def _interval(row: Json, name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return "" if pd.isna(low) or pd.isna(high) else f"{significant(low)} to {significant(high)}"
-
-
-def _cell(value: Any, shown: Any) -> Cell:
-    return Cell(MISSING, LAST) if pd.isna(value) else Cell(shown(value), min(value, LAST))
-
-
-def _count(value: Any) -> Cell:
-    return _cell(value, lambda number: f"{number:.0f}")
-
-
-def significant(value: float) -> str:
-    """Three significant digits, without an exponent where one can do without."""
-    if not isfinite(value):
-        return "diverged"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
-
-
-def percent(value: float) -> str:
-    if not isfinite(value):
-        return "diverged"
-    return f"{100 * value:+.1f} %".replace("-", "−") if value else "0 %"
-
-
-def probability(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def seconds(value: float) -> str:
-    return f"{value:.0f} s" if value >= 100 else f"{value:.2g} s"

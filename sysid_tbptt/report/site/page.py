@@ -26,12 +26,13 @@ SCRIPTS = ("page.js", "provenance.js", "leaderboard.js", "plots.js", "curves.js"
 def html(store: Store) -> str:
     """The page itself."""
     records, runs = store.records(), Runs(store)
-    table = leaderboard(board(records), records, runs)
+    ranked = board(records)
+    table = leaderboard(ranked, records, runs)
     parts: Json = {"curves": curves(records, runs), "simulations": simulations(store, runs)}
     return _template().render(
         facts=_facts(records),
         board=table,
-        literature=literature({row["dataset"] for row in table["rows"]}),
+        literature=literature(ranked),
         files=files(store.root),
         version=version("sysid-tbptt"),
         scripts=SCRIPTS,
