@@ -99,5 +99,6 @@ def _scored(row: Json) -> str:
 
 
 def _interval(row: Json, name: str) -> str:
+    """None of a number that is the same for every seed, or has too few of them."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return "" if pd.isna(low) or pd.isna(high) else f"{significant(low)} to {significant(high)}"
+    return "" if pd.isna(low) or low == high else f"{significant(low)} to {significant(high)}"
