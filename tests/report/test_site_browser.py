@@ -314,6 +314,11 @@ def test_the_first_tab_leads_past_the_navigation_and_is_seen(page):
 def test_a_phone_scrolls_tables_and_never_the_page(open_page):
     page = open_page(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    box = page.get_by_role("region", name="Leaderboard").last
+    assert box.evaluate("(it) => it.scrollWidth > it.clientWidth")
+    box.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("(it) => it.scrollLeft > 0", arg=box.element_handle())
     page.locator("#board button").first.click()
     panel = page.get_by_role("dialog").bounding_box()
     assert panel["x"] >= 0

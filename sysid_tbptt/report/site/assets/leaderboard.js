@@ -17,6 +17,8 @@
       layout: { topStart: null, topEnd: "search", bottomStart: "info", bottomEnd: "paging" },
       language: { search: "Search", searchPlaceholder: "", info: "_TOTAL_ rows", infoEmpty: "no row", infoFiltered: "of _MAX_", zeroRecords: "No row has all of this." },
     });
+    // The box that DataTables put about the table scrolls sideways: by keyboard too.
+    page.reachable(element.parentElement, element.closest("section").querySelector("h2").textContent);
     // The rows' own attributes are compared, as they are: what DataTables searches in is made from HTML.
     for (const select of form.querySelectorAll("select")) {
       const name = select.id.split("-")[1];

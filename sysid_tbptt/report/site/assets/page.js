@@ -27,10 +27,16 @@ const page = (() => {
 
   const short = (value) => (value === null ? "–" : Number(value.toPrecision(4)).toString());
 
+  /** Lets the keyboard reach, and scroll, a box that is wider inside than out. */
+  const reachable = (box, name) => {
+    for (const [attribute, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", name]]) box.setAttribute(attribute, value);
+    return box;
+  };
+
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const follow = () => document.documentElement.classList.toggle("dark", dark.matches);
   dark.addEventListener("change", follow);
   follow();
 
-  return { data, element, byId, fill, short, dark };
+  return { data, element, byId, fill, short, reachable, dark };
 })();

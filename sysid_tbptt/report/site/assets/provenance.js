@@ -2,7 +2,7 @@
 "use strict";
 
 const provenance = (() => {
-  const { data, element, byId, short } = page;
+  const { data, element, byId, short, reachable } = page;
   const panel = byId("provenance");
   byId("provenance-close").addEventListener("click", () => panel.close());
   panel.addEventListener("click", (event) => event.target === panel && panel.close());
@@ -34,7 +34,7 @@ const provenance = (() => {
     });
     const head = element("tr", HEADINGS.map((heading) => element("th", heading, { scope: "col" })));
     const table = element("table", [element("thead", head), element("tbody", rows)]);
-    return element("div", table, { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs" });
+    return reachable(element("div", table, { class: "scroll" }), "Runs");
   };
 
   const distinct = (values) => [...new Set(values)];
