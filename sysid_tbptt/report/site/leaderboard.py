@@ -67,7 +67,6 @@ def _row(row: Json, title: Title, order: int) -> Json:
         "interval_m0": _interval(row, "rmse_m0"),
         "effect": cell(None if solved else row["effect"], percent),
         "p": cell(row["p_m0_holm"], probability),
-        "p_first": cell(row["p_first_holm"], probability),
         "best": cell(row["rmse_best_seed"], significant),
         "best_seed": "" if pd.isna(row["best_seed"]) else f"seed {row['best_seed']:.0f}",
         "train_s": cell(row["train_s"], seconds),
@@ -88,7 +87,7 @@ def _flags(row: Json) -> list[str]:
 
 def _told(row: Json, name: str, unit: str) -> str:
     interval = f", 95 % interval {text} {unit}" if (text := _interval(row, name)) else ""
-    return f"RMSE {significant(row[name])} {unit}{interval}; median over {row['seeds']:.0f} seeds."
+    return f"Median RMSE {significant(row[name])} {unit}{interval}; seeds: {row['seeds']:.0f}."
 
 
 def _scored(row: Json) -> str:

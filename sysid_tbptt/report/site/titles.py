@@ -42,6 +42,7 @@ def titles(tests: Sequence[Test]) -> list[Title]:
 
 
 def first_suite_first(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries with those of `FIRST_SUITE` before the others, else in their order."""
     return sorted(entries, key=lambda entry: bool(entry["suite"] != FIRST_SUITE))
 
 

@@ -51,7 +51,7 @@
       symbol: line.m.map((_, number) => (number === line.chosen ? "diamond" : "circle")),
     },
     customdata: line.m.map((_, number) => ({ line: at, number })),
-    text: line.m.map((_, number) => `${short(line.low[number])} to ${short(line.high[number])}, ${line.runs[number].length} runs`),
+    text: line.m.map((_, number) => `${short(line.low[number])} to ${short(line.high[number])}, runs: ${line.runs[number].length}`),
     hovertemplate: `m = %{x}<br>%{y:.4g} ${plots.plain(unit)}<br>%{text}<extra>%{fullData.name}</extra>`,
     visible,
   });
@@ -101,7 +101,7 @@
   const open = (lines, names, at, number) => {
     const line = lines[at];
     const { unit } = current();
-    const rmse = `RMSE ${short(line.rmse[number])} ${unit}, median of ${line.runs[number].length} runs; from ${short(line.low[number])} to ${short(line.high[number])} ${unit}.`;
+    const rmse = `Median RMSE ${short(line.rmse[number])} ${unit}, from ${short(line.low[number])} to ${short(line.high[number])} ${unit}.`;
     provenance.open(`${line.model}, N = ${line.seq_len}, m = ${line.m[number]}: ${current().title}`, [rmse], line.runs[number], current());
   };
 
