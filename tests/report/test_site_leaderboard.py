@@ -66,7 +66,7 @@ def test_a_row_worse_than_the_mean_and_runs_that_did_not_end_are_flagged(shown):
     mean = [record(0, 3.0, 3.0, 3.0, model="mean", seed=seed) for seed in range(6)]
     table, _, _ = shown(*seeds(), *seeds(2.0, model="gru"), *lost, *mean)
     flags = {row["model"]: row["flags"] for row in table["rows"]}
-    assert flags == {"lstm": [], "mean": [], "gru": ["worse than the mean", "1 did not end well"]}
+    assert flags == {"lstm": [], "mean": [], "gru": ["worse than mean", "1 did not end well"]}
 
 
 def test_no_difference_to_the_first_is_told_and_a_difference_is_not(shown):

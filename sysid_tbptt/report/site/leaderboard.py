@@ -79,7 +79,7 @@ def _flags(row: Json) -> list[str]:
     """What a reader must know of a row before its number."""
     not_ok = row["not_ok"]
     flags = {
-        "worse than the mean": bool(row["worse_than_mean"]),
+        "worse than mean": bool(row["worse_than_mean"]),
         f"{not_ok:.0f} did not end well": not_ok > 0,
     }
     return [flag for flag, raised in flags.items() if raised]
