@@ -3,7 +3,7 @@ import math
 import pytest
 
 from sysid_tbptt.report import leaderboard as ranking
-from sysid_tbptt.report.site.cells import LAST, percent, probability, significant
+from sysid_tbptt.report.site.cells import LAST, percent, probability, seconds, significant
 from sysid_tbptt.report.site.leaderboard import leaderboard, panels
 from sysid_tbptt.report.site.runs import Runs
 from sysid_tbptt.report.site.titles import titles
@@ -133,3 +133,7 @@ def test_changes_are_percent_with_their_sign(value, text):
 
 def test_small_p_is_a_bound():
     assert [probability(p) for p in (0.0004, 0.0126)] == ["< 0.001", "0.013"]
+
+
+def test_short_times_are_a_bound():
+    assert [seconds(value) for value in (0.0006, 0.25, 12.34, 431.2)] == ["< 0.1 s", "0.25 s", "12 s", "431 s"]

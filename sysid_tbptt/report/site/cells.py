@@ -51,4 +51,6 @@ def probability(value: float) -> str:
 
 
 def seconds(value: float) -> str:
+    if value < 0.1:
+        return "< 0.1 s"
     return f"{value:.0f} s" if value >= 100 else f"{value:.2g} s"
