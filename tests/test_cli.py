@@ -144,12 +144,15 @@ def test_from_runs_to_tables(run, results, capsys, fails):
     assert main(["report", "--results", results]) == 0
     said = capsys.readouterr().out
     assert "| rule" in said
-    assert len(list(Path(results).glob("tables/*/*"))) == 3
+    kinds = {path.suffix for path in Path(results).glob("tables/*/*")}
+    assert kinds == {".md", ".csv", ".tex"}
+    assert (Path(results) / "site/index.html").is_file()
 
 
 def test_tables_are_written_as_groups_are_complete(run, results, capsys):
     assert run("--tables") == 0
-    assert capsys.readouterr().out.count("written: ") == 3
+    tables = list(Path(results).glob("tables/*/*"))
+    assert capsys.readouterr().out.count("written: ") == len(tables) >= 3
 
 
 @pytest.mark.parametrize("done", [False, True])
@@ -399,6 +402,6 @@ def test_a_file_of_no_weights_is_told(fails, log):
 
 def test_report_needs_no_torch(run, results):
     run()
-    report = "import sys; sys.modules['torch'] = None; from sysid_tbptt.cli import main; sys.exit(main({ARGS}))"
-    code = report.replace("{ARGS}", repr(["report", "--results", results]))
+    report = f"main({['report', '--results', results]!r})"
+    code = f"import sys; from sysid_tbptt.cli import main; sys.exit({report} or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0

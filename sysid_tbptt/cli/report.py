@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from . import tables
 from .options import add_results
 from .printing import OK
+
+if TYPE_CHECKING:
+    from ..runs.store import Store
 
 
 def add(commands: Any) -> None:
@@ -24,33 +27,35 @@ def add(commands: Any) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    written = tables.write(options.results)
+    from ..runs.store import Store
+
+    store = Store(options.results)
+    written = tables.write(store)
     if not written:
         raise ConfigError(
             f"{options.results}: no table can be made yet: it takes a run that ended well; `sysid-tbptt run` makes them"
         )
-    written += [] if options.no_figures else _write_figures(options.results)
-    written += [] if options.no_site else _write_site(options.results)
+    written += [] if options.no_figures else _write_figures(store)
+    written += [] if options.no_site else _write_site(store)
     tables.show(written)
     return OK
 
 
-def _write_figures(results: str) -> list[Path]:
+def _write_figures(store: Store) -> list[Path]:
     """The figures; none, and a line that says so, where matplotlib is missing."""
     from ..report.plots import missing, write_figures
 
     if reason := missing():
         print(f"no figures: {reason}", file=sys.stderr)
         return []
-    return write_figures(results)
+    return write_figures(store)
 
 
-def _write_site(results: str) -> list[Path]:
+def _write_site(store: Store) -> list[Path]:
     """The page, which links to tables and figures; none, and a line that says so, where a package is missing."""
     from ..report.site import missing, write_site
-    from ..runs.store import Store
 
     if reason := missing():
         print(f"no page: {reason}", file=sys.stderr)
         return []
-    return write_site(Store(results))
+    return write_site(store)

@@ -26,9 +26,10 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from ..runs.harness import train
+    from ..runs.store import Store
 
     def refresh() -> None:
-        tables.write(options.results)
+        tables.write(Store(options.results))
 
     if options.dry_run:
         return _dry_run(options)
@@ -45,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
         f"{len(records)} runs: {len(records) - bad} ok, {bad} failed or diverged; records in {options.results}/records"
     )
     if options.tables:
-        tables.show(tables.write(options.results))
+        tables.show(tables.write(Store(options.results)))
     return SOME_FAILED if bad else OK
 
 

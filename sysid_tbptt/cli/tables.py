@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .printing import tell_damages
 
-
-def write(results: str) -> list[Path]:
-    """Writes all tables of the folder's records; returns the files."""
-    from ..report.tables import write_tables
+if TYPE_CHECKING:
     from ..runs.store import Store
 
-    store = Store(results)
+
+def write(store: Store) -> list[Path]:
+    """Writes all tables of the folder's records; returns the files."""
+    from ..report.tables import write_tables
+
     tell_damages(store)
-    return write_tables(store.records(), Path(results) / "tables")
+    return write_tables(store.records(), store.root / "tables")
 
 
 def show(written: Sequence[Path]) -> None:

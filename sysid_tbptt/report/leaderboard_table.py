@@ -128,7 +128,7 @@ def _settings(board: pd.DataFrame) -> Iterator[str]:
         ["split", "batch_size", "budget", "setting"], sort=False
     ):
         models = ", ".join(dict.fromkeys(part["model"]))
-        yield f"{models} (split {split}): {', '.join(filter(None, [f'B {batch}', budget, setting]))}"
+        yield f"{models} (split {split}): {', '.join(filter(None, [f'B {batch}', str(budget), str(setting)]))}"
 
 
 def _sources(published: pd.DataFrame) -> Iterator[str]:

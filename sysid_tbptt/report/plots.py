@@ -42,8 +42,8 @@ def runs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     )
 
 
-def write_figures(results: str | Path) -> list[Path]:
-    """Writes the figures of every suite and data set into ``results/figures``; returns the files.
+def write_figures(store: Store) -> list[Path]:
+    """Writes the figures of every suite and data set into the results folder's ``figures``; returns the files.
 
     Simulations are shown, where predictions are on disk, of the run of each model with the least validation error.
 
@@ -51,8 +51,7 @@ def write_figures(results: str | Path) -> list[Path]:
         SysidError: a package of the extra ``plots`` is missing.
         StoreError: the results cannot be read or written.
     """
-    draw, store = renderer(), Store(results)
-    everything = store.records()
+    draw, everything = renderer(), store.records()
     written: list[Path] = []
     for (suite, dataset), records in by_study(everything).items():
         runs = runs_frame(records)

@@ -49,7 +49,7 @@ def undrawn(monkeypatch):
 
 
 def test_every_figure_is_a_pdf_and_a_png_and_the_same_to_the_byte_when_drawn_again(results, matplotlib):
-    written = plots.write_figures(results.root)
+    written = plots.write_figures(Store(results.root))
     best = next(run for run in results.records() if (run.config.burn_in, run.config.seq_len) == (8, 12))
     stems = {
         f"first_order-{name}" for name in ("burn-in", "time", "loss", f"lstm-N12-m{best.config.burn_in}-s0-simulation")
@@ -59,7 +59,7 @@ def test_every_figure_is_a_pdf_and_a_png_and_the_same_to_the_byte_when_drawn_aga
     for name, content in files(results).items():
         assert content.startswith(b"%PDF" if name.endswith("pdf") else b"\x89PNG")
     first = files(results)
-    plots.write_figures(results.root)
+    plots.write_figures(Store(results.root))
     assert files(results) == first
 
 
@@ -93,7 +93,7 @@ def test_many_studies_go_on_to_further_pages(tmp_path, undrawn):
     for rate in range(1, 22):
         for run in study(learning_rate=rate / 100):
             store.save(run)
-    names = {path.name for path in plots.write_figures(tmp_path)}
+    names = {path.name for path in plots.write_figures(Store(tmp_path))}
     assert {"first_order-burn-in.pdf", "first_order-burn-in-2.pdf"} <= names
 
 
@@ -110,7 +110,7 @@ def test_outputs_that_came_in_a_file_are_shown_too(results, undrawn):
     results.save(given)
     predict(results, given)
     assert given in plots.best_predicted(results)
-    assert any("mine" in path.name for path in plots.write_figures(results.root))
+    assert any("mine" in path.name for path in plots.write_figures(Store(results.root)))
 
 
 def test_predictions_of_other_test_sets_than_the_records_are_told(results, undrawn):
@@ -122,7 +122,8 @@ def test_predictions_of_other_test_sets_than_the_records_are_told(results, undra
 
 def test_drawing_needs_neither_torch_nor_pyplot(results, matplotlib):
     code = (
-        f"import sys; from sysid_tbptt.report.plots import write_figures; assert write_figures({str(results.root)!r}); "
+        f"import sys; from sysid_tbptt.report.plots import write_figures; "
+        f"from sysid_tbptt.runs.store import Store; assert write_figures(Store({str(results.root)!r})); "
         "sys.exit(bool({'torch', 'matplotlib.pyplot'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -135,7 +136,7 @@ def no_matplotlib(monkeypatch):
 
 def test_without_matplotlib_the_remedy_is_told(results, no_matplotlib):
     with pytest.raises(SysidError, match=r"pip install 'sysid-tbptt\[plots\]'"):
-        plots.write_figures(results.root)
+        plots.write_figures(Store(results.root))
 
 
 def test_the_command_skips_figures_with_one_line_where_matplotlib_is_missing(results, no_matplotlib, capsys):
