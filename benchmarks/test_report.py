@@ -1,7 +1,8 @@
 """Time of `sysid-tbptt report` on 10,000 records, from the command to the files.
 
 ``pytest benchmarks/test_report.py -o addopts=``. The time is that of a process of its own, the interpreter's start
-included; before anything is timed, the tables must have a row for every model.
+included. Figures are left out: what they take to draw goes with the curves in them. Before anything is timed, the
+tables must have a row for every model.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ def record(
     )
 
 
-@pytest.mark.parametrize("options", [["--no-figures"], []], ids=["tables", "tables and figures"])
+@pytest.mark.parametrize(
+    "options", [["--no-figures", "--no-site"], ["--no-figures"]], ids=["tables", "tables and page"]
+)
 def test_ten_thousand_records(results: Path, options: list[str], benchmark: Any) -> None:
     def report() -> None:
         command = [sys.executable, "-m", "sysid_tbptt.cli", "report", "--results", str(results), *options]

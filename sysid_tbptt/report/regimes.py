@@ -29,8 +29,10 @@ def comparable(study: pd.DataFrame) -> pd.DataFrame:
 
 def stateful(of_model: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
     """The runs with carried state on the same windows, at their least m."""
-    same = (of_model[WINDOWS] == pd.Series({name: study[name] for name in WINDOWS})).all(axis=1)
-    return _least_m(of_model[(of_model["regime"] == "stateful") & same])
+    runs = of_model[of_model["regime"] == "stateful"]
+    for name in WINDOWS:
+        runs = runs[runs[name] == study[name]]
+    return _least_m(runs)
 
 
 def bptt(of_model: pd.DataFrame, budget: str) -> pd.DataFrame:
