@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, FiniteFloat, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from ..config import ALGORITHM_VERSION
 from ..data.series import Dataset, Series
@@ -84,8 +84,9 @@ def record_files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def results_folder(path: Path) -> Path:
-    """The results folder of a file of records that lies where `records_file` says."""
-    return path.absolute().parents[3]
+    """The results folder of a file of records that lies where `records_file` says; the root of one that lies higher."""
+    above = path.absolute().parents
+    return above[min(3, len(above) - 1)]
 
 
 def not_committed(paths: Iterable[Path]) -> list[Path]:
@@ -158,12 +159,15 @@ class _Provenance(BaseModel):
     git: _Git | None = None
 
 
+_Error = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class _Scores(BaseModel):
     """What of the scores of a part is needed to rank it."""
 
-    mse_scaled: FiniteFloat
-    rmse: list[FiniteFloat]
-    mae: list[FiniteFloat]
+    mse_scaled: _Error
+    rmse: list[_Error]
+    mae: list[_Error]
     unit: list[str]
     n_scored: int
 

@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from sysid_tbptt.runs.provenance import provenance
 from sysid_tbptt.runs.record import RunRecord
 from sysid_tbptt.runs.scored import scores
 from sysid_tbptt.runs.store import Store, records_file
-from sysid_tbptt.runs.submission import check, record_files
+from sysid_tbptt.runs.submission import check, record_files, results_folder
 from tests.conftest import config_of
 
 DATASET = "sim_linear"
@@ -103,6 +104,7 @@ def test_what_the_harness_writes_passes_with_its_predictions(tmp_path):
             {"metrics__test__test__rmse": [None]},
             "scores of test set 'test': key 'rmse.0': .*valid number.*run it again",
         ),
+        ({"metrics__test__test__rmse": [-0.1]}, "key 'rmse.0': .*greater than or equal to 0"),
         ({"metrics__test__test__rmse": [0.1, 0.1]}, "2 rmse, 1 mae and 1 units, expected one a channel"),
         ({"metrics__test__test__unit": ["V"]}, r"unit \['V'\], expected \["),
         ({"metrics__test__test__n_scored": 7}, r"test set 'test': n_scored=7, expected \d+"),
@@ -204,3 +206,8 @@ def test_nothing_to_submit_is_told(tmp_path):
         record_files([tmp_path / "none"])
     with pytest.raises(StoreError, match="no records"):
         record_files([tmp_path])
+
+
+@pytest.mark.parametrize("path", ["/run.jsonl", "/folder/run.jsonl"])
+def test_a_file_that_lies_too_high_has_the_root_for_its_results_folder(path):
+    assert results_folder(Path(path)) == Path("/")
