@@ -188,7 +188,8 @@ class _Sitting:
     def _simulate(self, model: Model, series: Series) -> np.ndarray:
         u, y, attrs = _record(series)
         call = f"model(u, y_init, attrs) of record '{series.name}'"
-        y_hat = self._called(call, lambda: np.asarray(model(u, y[: series.n_init], attrs)))
+        y_init = y[: series.n_init].copy()  # a view would lead to the outputs that are scored
+        y_hat = self._called(call, lambda: np.asarray(model(u, y_init, attrs)))
         return fitting(y_hat, series, self._where(call))
 
     def _called(self, call: str, function: Callable[[], Any]) -> Any:

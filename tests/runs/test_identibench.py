@@ -58,6 +58,15 @@ def test_every_part_is_scored_after_the_init_window(trained, log, tmp_path):
         assert np.ptp(kept.y_hat[5:]) == 0
 
 
+def test_nothing_that_a_model_is_given_leads_to_later_outputs(trained):
+    def model(u, y_init, attrs):
+        assert u.base is None
+        assert y_init.base is None
+        return np.zeros((len(u), 1))
+
+    assert [record.status for record in trained(lambda context: model)] == ["ok", "ok"]
+
+
 def test_what_has_a_record_is_not_done_again(trained):
     built = []
 
