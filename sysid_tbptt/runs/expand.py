@@ -77,7 +77,7 @@ def _resolve(fields: dict[str, Any], suite: str, where: str) -> RunConfig:
         fields["seq_len"] = _full_length(data, where)
     try:
         run = RunConfig.model_validate(fields | {"steps": fields.get("steps", 1)}, strict=True)
-        check_init_outputs(run, data.n_init)
+        check_init_outputs(run.init_outputs, data.n_init, data.name)
         windows = len(layout([len(series) for series in data.train], run))
     except ValidationError as error:
         raise ConfigError(f"{where}: {complaints(error, RunConfig)}") from error

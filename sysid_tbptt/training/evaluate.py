@@ -11,6 +11,7 @@ from jaxtyping import Float64
 
 from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
+from .inputs import check_init_outputs
 from .metrics import score
 from .simulator import Simulator, module_simulator, mse_scaled
 
@@ -43,7 +44,12 @@ def evaluate(simulator: Simulator, data: Dataset, init_outputs: int = 0) -> Metr
 def evaluate_and_keep(
     simulator: Simulator, data: Dataset, init_outputs: int = 0
 ) -> tuple[Metrics, dict[str, np.ndarray]]:
-    """`evaluate`, and the simulated outputs (T, n_y) of each test set in physical units."""
+    """`evaluate`, and the simulated outputs (T, n_y) of each test set in physical units.
+
+    Raises:
+        ConfigError: ``init_outputs`` is more than the init window, so that known outputs would be scored.
+    """
+    check_init_outputs(init_outputs, data.n_init, data.name)
     scaler = data.scaler
     y_hat = {series.name: _simulated(simulator, series, scaler, init_outputs) for series in data.test}
     metrics = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 
-from ..config import RunConfig
 from ..errors import ConfigError
 
 
@@ -37,14 +36,14 @@ def fed(u: Float32[np.ndarray, "T n_u"], y_init: Float32[np.ndarray, "k n_y"]) -
     return np.concatenate([with_outputs(u[:k], y_init), without_outputs(u[k:], n_y)])
 
 
-def check_init_outputs(config: RunConfig, n_init: int) -> None:
+def check_init_outputs(init_outputs: int, n_init: int, dataset: str) -> None:
     """Measured outputs may be looked at within the benchmark's init window only.
 
     Raises:
-        ConfigError: ``init_outputs`` is more than ``n_init``.
+        ConfigError: ``init_outputs`` is more than the data set's ``n_init``.
     """
-    if config.init_outputs > n_init:
+    if init_outputs > n_init:
         raise ConfigError(
-            f"init_outputs={config.init_outputs} is more than the n_init={n_init} samples of '{config.dataset}' that "
+            f"init_outputs={init_outputs} is more than the n_init={n_init} samples of '{dataset}' that "
             f"may initialise the state; choose init_outputs <= {n_init}"
         )

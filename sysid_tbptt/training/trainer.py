@@ -51,7 +51,7 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
         ConfigError: the windows do not fit the data.
         ModelError: the model cannot be built, or its outputs have the wrong shape.
     """
-    check_init_outputs(config, data.n_init)
+    check_init_outputs(config.init_outputs, data.n_init, data.name)
     n_in = width(data.n_u, data.n_y, config.init_outputs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

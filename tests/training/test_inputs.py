@@ -7,7 +7,7 @@ from sysid_tbptt.registry import build_model
 from sysid_tbptt.training import trainer
 from sysid_tbptt.training.engines import load_engine, pick
 from sysid_tbptt.training.evaluate import evaluate_and_keep, simulate
-from sysid_tbptt.training.inputs import check_init_outputs, fed, width
+from sysid_tbptt.training.inputs import fed, width
 from sysid_tbptt.training.job import Control
 
 RNG = np.random.default_rng(0)
@@ -81,10 +81,13 @@ def test_known_outputs_set_the_state(make_data, job):
     assert val_error(init_outputs=5) < 0.3 * val_error()
 
 
-def test_more_outputs_than_the_init_window_are_refused(make_data, config):
+def test_more_outputs_than_the_init_window_are_neither_trained_with_nor_scored(make_data, job):
+    data = make_data()
     with pytest.raises(ConfigError, match="init_outputs <= 5"):
-        check_init_outputs(config(init_outputs=6), make_data().n_init)
-    check_init_outputs(config(init_outputs=5), 5)
+        job(data=data, init_outputs=6)
+    with pytest.raises(ConfigError, match="init_outputs <= 5"):
+        evaluate_and_keep(lambda u, y_init: np.zeros((len(u), 1), np.float32), data, 6)
+    evaluate_and_keep(lambda u, y_init: np.zeros((len(u), 1), np.float32), data, 5)
 
 
 def test_anchors_say_that_they_take_none(job):
