@@ -41,8 +41,13 @@ def settings(records: Iterable[RunRecord]) -> list[Setting]:
     return [Setting(config, tuple(group)) for config, group in groups.items()]
 
 
-def choose(tried: Iterable[Setting]) -> Setting:
-    """The setting with the least validation error among those with the most seeds; the first of equals."""
+def eligible(tried: Iterable[Setting]) -> list[Setting]:
+    """The settings with the most seeds: one lucky seed is no choice."""
     tried = list(tried)
     most = max(len(setting.records) for setting in tried)
-    return min((one for one in tried if len(one.records) == most), key=lambda setting: setting.validation)
+    return [one for one in tried if len(one.records) == most]
+
+
+def choose(tried: Iterable[Setting]) -> Setting:
+    """The setting with the least validation error among those with the most seeds; the first of equals."""
+    return min(eligible(tried), key=lambda setting: setting.validation)

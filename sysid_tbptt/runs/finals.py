@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..config import RunConfig
-from .choice import Setting, choose, settings
+from .choice import Setting, choose, eligible, settings
 from .record import RunRecord
 
 _Model = tuple[str, str, str]
@@ -42,7 +42,7 @@ def _group(tried: Sequence[Setting], seeds: int) -> str:
         fields |= {"burn_in": _burn_ins(chosen, tried), "seed": list(range(seeds))}
     said = (
         f"# validation RMSE {chosen.validation:.4g}, median over {len(chosen.records)} seeds; "
-        f"the least of {len(tried)} settings\n"
+        f"the least of {len(eligible(tried))} settings\n"
     )
     return "[[groups]]\n" + said + "".join(f"{key} = {_toml(value)}\n" for key, value in fields.items())
 

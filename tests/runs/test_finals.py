@@ -58,6 +58,12 @@ def test_where_m_zero_is_chosen_the_best_other_m_of_the_same_setting_stands_besi
     assert alone["burn_in"] == [0]
 
 
+def test_settings_of_fewer_seeds_are_not_counted_among_those_chosen_from():
+    runs = [tried(m, val, seed=seed) for m, val in ((0, 3.0), (4, 2.0)) for seed in (0, 1)] + [tried(9, 1.0)]
+    text = final_suite(runs, search="search", name="final", seeds=3)
+    assert "validation RMSE 2, median over 2 seeds; the least of 2 settings" in text
+
+
 def test_models_in_closed_form_run_once():
     fir = {"model": "fir", "hidden_size": 30, "where": {"engine": "closed_form"}}
     (group,) = suite_of([tried(0, 1.0, **fir), tried(0, 2.0, **(fir | {"hidden_size": 10}))])["groups"]
