@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import chain
-from math import inf
 from pathlib import Path
 
 import pandas as pd
 
 from ..errors import StoreError, SysidError
 from ..runs.atomic import write_whole
+from ..runs.choice import validation_error
 from ..runs.predictions import read_predictions
 from ..runs.record import RunRecord
 from ..runs.store import Store, file_name
@@ -117,13 +117,8 @@ def best_predicted(store: Store) -> list[RunRecord]:
     for record in store.records():
         if record.status == "ok" and store.predictions(record.run_id).is_file():
             key = (record.config.suite, record.config.dataset, record.config.split, record.config.model)
-            best[key] = min(best.get(key, record), record, key=_val_mse)
+            best[key] = min(best.get(key, record), record, key=validation_error)
     return list(best.values())
-
-
-def _val_mse(record: RunRecord) -> float:
-    """Infinite where nothing is known but the test outputs."""
-    return float(record.metrics.get("val", {}).get("mse_scaled", inf))
 
 
 def missing() -> str | None:

@@ -104,6 +104,16 @@ def test_any_run_with_predictions_can_be_shown(results, undrawn):
         plots.write_simulation(results, results.records()[1])
 
 
+def test_of_each_model_the_run_of_least_validation_rmse_is_shown(results):
+    """The RMSE after the init window, as on the leaderboard; a null is of an output that ran away."""
+    runs = [record(m, 1.0, val, 1.0, model="mine") for m, val in ((3, 2.0), (4, 1.0), (5, None))]
+    runs[0].metrics["val"]["mse_scaled"] = 0.0
+    for run in runs:
+        results.save(run)
+        predict(results, run)
+    assert [run for run in plots.best_predicted(results) if run.config.model == "mine"] == [runs[1]]
+
+
 def test_outputs_that_came_in_a_file_are_shown_too(results, undrawn):
     given = record(0, 1.0, 1.0, 1.0, model="mine")
     given = given.model_copy(update={"engine": "predictions", "metrics": {"test": given.metrics["test"]}})

@@ -39,6 +39,13 @@ def test_validation_chooses_and_test_errors_do_not(drawn):
     assert line["m"][line["chosen"]] == 5
 
 
+def test_a_validation_error_that_is_not_finite_is_not_chosen(drawn):
+    records = [record(m, 1.0, val, 1.0) for m, val in ((0, None), (5, 1.0))]
+    (((test,), _)) = drawn(*records)
+    (line,) = test["lines"]
+    assert line["m"][line["chosen"]] == 5
+
+
 def test_a_diverged_seed_is_an_infinite_error(drawn):
     records = [record(m, 1.0, 1.0, 1.0 + m, seed=seed) for m in (0, 5) for seed in range(3)]
     lost = [record(5, 0.0, 0.0, 0.0, seed=seed, status="diverged") for seed in (3, 4, 5, 6)]

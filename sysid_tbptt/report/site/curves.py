@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...runs.choice import validation_error
 from ...runs.record import RunRecord
 from ..figures import groups
 from ..frame import frame
@@ -91,7 +92,7 @@ def _levels(key: groups.Key, others: pd.DataFrame, runs: Runs) -> Iterator[Json]
 
 def channels(rows: pd.DataFrame, records: Sequence[RunRecord]) -> pd.DataFrame:
     """One row an output channel, with ``rmse`` and ``unit`` its own, and ``val`` the mean validation RMSE."""
-    val = {record.run_id: _val_error(record) for record in records}
+    val = {record.run_id: validation_error(record) for record in records}
     units = rows.dropna(subset="unit").groupby(["dataset", "split", "test_set"])["unit"].first().rename("unit")
     rows = rows.drop(columns="unit").join(units, on=["dataset", "split", "test_set"])
     errors = [
@@ -104,8 +105,3 @@ def channels(rows: pd.DataFrame, records: Sequence[RunRecord]) -> pd.DataFrame:
         channel=pd.Series([list(range(len(unit))) for unit in rows["unit"]], index=rows.index, dtype=object),
     )
     return rows.explode(["rmse", "unit", "channel"], ignore_index=True).astype({"rmse": float, "channel": int})
-
-
-def _val_error(record: RunRecord) -> float:
-    part = record.metrics.get("val") if record.status == "ok" else None
-    return sum(part["rmse"]) / len(part["rmse"]) if part else inf
