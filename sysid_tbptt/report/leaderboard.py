@@ -111,7 +111,7 @@ def _scores(entry: Entry, test_set: str, channel: int, of_seeds: Errors) -> dict
         "best_seed": best.config.seed if known else None,
         "rmse_best_seed": of_seeds[best.config.seed] if known else nan,
         "n_scored": next((scores["n_scored"] for scores in scored if "n_scored" in scores), None),
-        "nrmse": np.median([_at(scores.get("nrmse"), channel) for scores in scored]) if scored else inf,
+        "nrmse": np.median([_at(scores.get("nrmse"), channel) for scores in scored]) if scored else nan,
         "errors": of_seeds,
         **_burn_in(entry, test_set, channel, of_seeds),
     }
@@ -148,7 +148,7 @@ def _ranked(part: pd.DataFrame) -> pd.DataFrame:
 def _worse_than_mean(part: pd.DataFrame) -> pd.Series[bool]:
     """Against the anchor where it was run; else an RMSE above the deviation of the test output says it too."""
     anchor = part.loc[part["model"] == MEAN, "rmse"]
-    return part["rmse"] > anchor.min() if len(anchor) else part["nrmse"] > 1
+    return part["rmse"] > anchor.min() if len(anchor) else (part["nrmse"] > 1) | (part["rmse"] == inf)
 
 
 def _has(record: RunRecord, test_set: str) -> bool:

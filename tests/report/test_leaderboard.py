@@ -203,6 +203,12 @@ def test_without_the_anchor_the_relative_error_says_it(nrmse, flagged):
     assert rows(record)[0]["worse_than_mean"] is flagged
 
 
+def test_a_median_that_diverged_is_worse_than_the_mean():
+    runs = [run(1.0), *(run(1.0, seed=seed, status="diverged") for seed in (1, 2))]
+    runs[0].metrics["test"]["test"]["nrmse"] = [0.9]
+    assert rows(runs)[0]["worse_than_mean"]
+
+
 def test_predictions_without_validation_are_taken_as_they_are():
     mine = run(1.0, model="mine").model_copy(update={"engine": "predictions"})
     mine.metrics.pop("val")
