@@ -99,9 +99,10 @@ def _alignment(block: Block) -> list[str]:
 
 
 def _markdown(text: str) -> str:
-    """Text that is no markup: neither HTML, nor code, nor the end of a cell."""
+    """Text that is no markup: neither HTML, nor code, nor a link, nor the end of a cell."""
     text = " ".join(text.splitlines())
-    return "".join(f"\\{character}" if character in "\\<`|" else character for character in text)
+    text = "".join(f"\\{character}" if character in "\\<`|" else character for character in text)
+    return text.replace("](", "]\\(")
 
 
 _LATEX = {

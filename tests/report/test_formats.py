@@ -18,7 +18,7 @@ from sysid_tbptt.report.formats import (
     with_interval,
 )
 
-NASTY = "a|b&%$#_{}~^\\<i>`c`\nd"
+NASTY = "a|b&%$#_{}~^\\<i>`c`\n[d](e)"
 
 
 def table(*blocks, notes=("one", "two")):
@@ -57,7 +57,7 @@ def test_no_markup_comes_from_the_cells_notes_and_headings():
     assert plain.count("{") == plain.count("}")
     assert not set(re.sub(r"\$[<>]\$", "", plain)) & set("%#_~^<>$")
     markdown = to_markdown(nasty)
-    assert re.search(r"(?<!\\)[<`]", markdown) is None
+    assert re.search(r"(?<!\\)[<`]|\]\(", markdown) is None
     assert {len(re.split(r"(?<!\\)\|", line)) for line in markdown.splitlines() if line.startswith("|")} == {3}
 
 
