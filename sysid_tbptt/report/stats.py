@@ -59,8 +59,10 @@ def holm(p: Iterable[float]) -> np.ndarray:
     known = ~np.isnan(corrected)
     if known.any():
         gc.freeze()  # multipletests collects garbage, which takes as long as there are objects: thousands of records
-        corrected[known] = multipletests(corrected[known], method="holm")[1]
-        gc.unfreeze()
+        try:
+            corrected[known] = multipletests(corrected[known], method="holm")[1]
+        finally:
+            gc.unfreeze()
     return corrected
 
 
