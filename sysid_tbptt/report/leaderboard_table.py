@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..runs.record import RunRecord
+from ..runs.record import PREDICTIONS, RunRecord
 from .caption import provenance_line
 from .citations import keys
 from .formats import MISSING, Block, Table, p_value, percent, significant, with_interval
@@ -63,7 +63,6 @@ def _published(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shown(row: _Row) -> dict[str, str]:
-    burns_in = row["regime"] != "closed_form" and row["engine"] not in ("predictions", "external")
     seed: str = "" if pd.isna(row["best_seed"]) else f" (seed {row['best_seed']})"
     shown = {
         "rank": str(row["rank"]),
@@ -82,7 +81,17 @@ def _shown(row: _Row) -> dict[str, str]:
         "seeds": str(row["seeds"]),
         "remarks": "; ".join(_remarks(row)),
     }
-    return shown if burns_in else shown | dict.fromkeys(("m", "at m = 0", "effect of m, %"), MISSING)
+    return shown | dict.fromkeys(_unknown(row), MISSING)
+
+
+def _unknown(row: _Row) -> Iterator[str]:
+    """What a model without windows does not have, and what is not known of one that was not trained here."""
+    if row["regime"] in ("closed_form", "external"):
+        yield from ("m", "at m = 0", "effect of m, %")
+    if row["regime"] == "external":
+        yield from ("H", "N", "parameters")
+    if row["engine"] == PREDICTIONS:
+        yield "training, s"
 
 
 def _remarks(row: _Row) -> Iterator[str]:
@@ -124,11 +133,14 @@ def _notes(board: pd.DataFrame, records: Sequence[RunRecord], standings: Sequenc
 
 def _settings(board: pd.DataFrame) -> Iterator[str]:
     """How each model of each split is trained, models that are trained alike together."""
-    for (split, batch, budget, setting), part in board.groupby(
+    external = board["regime"] == "external"
+    for (split, batch, budget, setting), part in board[~external].groupby(
         ["split", "batch_size", "budget", "setting"], sort=False
     ):
         models = ", ".join(dict.fromkeys(part["model"]))
         yield f"{models} (split {split}): {', '.join(filter(None, [f'B {batch}', str(budget), str(setting)]))}"
+    if external.any():
+        yield f"{', '.join(dict.fromkeys(board.loc[external, 'model']))}: not trained by this suite"
 
 
 def _sources(published: pd.DataFrame) -> Iterator[str]:

@@ -70,6 +70,15 @@ def test_what_was_not_trained_on_windows_has_no_burn_in(engine):
     assert (row["m"], row["at m = 0"], row["effect of m, %"]) == ("–", "–", "–")
 
 
+@pytest.mark.parametrize(("engine", "seconds"), [("predictions", "–"), ("external", "2.00")])
+def test_of_what_was_not_trained_here_no_training_is_told(engine, seconds):
+    table = table_of(run(1.0), run(2.0, model="mine", burn_in=0).model_copy(update={"engine": engine}))
+    row = shown(table)["mine"]
+    assert [row[name] for name in ("H", "N", "parameters", "training, s")] == ["–", "–", "–", seconds]
+    (settings,) = (note for note in table.notes if note.startswith("Settings: "))
+    assert settings.endswith("; mine: not trained by this suite")
+
+
 def official(model="lstm", **config):
     return run(dict.fromkeys(TESTS, (1.0,)), (1.0,), model=model, **(OFFICIAL | config))
 

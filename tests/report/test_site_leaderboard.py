@@ -89,6 +89,14 @@ def test_what_is_solved_at_once_has_no_burn_in(shown):
     assert row["rmse_m0"].order == row["effect"].order == LAST
 
 
+@pytest.mark.parametrize("engine", ["predictions", "external"])
+def test_of_what_was_not_trained_here_no_training_is_told(shown, engine):
+    (row,) = shown(record(0, 1.0, 1.0, 1.0, model="mine").model_copy(update={"engine": engine}))[0]["rows"]
+    names = ("rmse_m0", "effect", "hidden_size", "seq_len", "burn_in", "parameters")
+    assert {name: row[name].shown for name in names} == dict.fromkeys(names, "–")
+    assert row["train_s"].missing is (engine == "predictions")
+
+
 def test_the_only_test_set_channel_and_revision_are_not_named():
     test = {"suite": "s", "dataset": "d", "split": "a", "test_set": "test", "channel": 0, "revision": "x"}
     other = test | {"dataset": "e", "test_set": "high"}

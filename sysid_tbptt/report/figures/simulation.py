@@ -39,7 +39,8 @@ def pages(record: RunRecord, predictions: Sequence[Prediction]) -> list[Page]:
 def told(record: RunRecord) -> str:
     """The run in words."""
     config = record.config
-    return f"Run {record.run_id}: {record.regime.replace('_', ' ')}, N = {config.seq_len}, m = {config.burn_in}."
+    windows = "" if record.regime == "external" else f", N = {config.seq_len}, m = {config.burn_in}"
+    return f"Run {record.run_id}: {record.regime.replace('_', ' ')}{windows}."
 
 
 def _blocks(record: RunRecord, prediction: Prediction) -> Iterator[tuple[tuple[Panel, ...], tuple[Panel, ...]]]:

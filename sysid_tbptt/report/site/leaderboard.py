@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ...runs.record import RunRecord
+from ...runs.record import PREDICTIONS, RunRecord
 from .cells import cell, count, percent, probability, seconds, significant
 from .runs import Json, Runs
 from .titles import FIRST_SUITE, Title, titles
 
 SURE = 0.05
 """With a larger p a difference may be chance."""
+
+_OF_TRAINING = ("hidden_size", "seq_len", "burn_in", "parameters")
+"""What is not known of a model that was not trained here."""
 
 
 def leaderboard(board: pd.DataFrame, records: Sequence[RunRecord], runs: Runs) -> Json:
@@ -45,7 +48,8 @@ def panels(board: Json) -> list[Json]:
 
 def _row(row: Json, title: Title, order: int) -> Json:
     unit = row["unit"]
-    solved = row["regime"] == "closed_form"  # in one step, from all samples: there is nothing to leave out
+    no_windows = row["regime"] in ("closed_form", "external")  # so that there is nothing to leave out
+    known = row if row["regime"] != "external" else row | dict.fromkeys(_OF_TRAINING)
     return {
         "dataset": title.dataset,
         "test": title.test,
@@ -60,16 +64,16 @@ def _row(row: Json, title: Title, order: int) -> Json:
         "model": row["model"],
         "flags": list(_flags(row)),
         "unit": unit,
-        **{name: count(row[name]) for name in ("hidden_size", "seq_len", "burn_in", "seeds", "parameters")},
+        **{name: count(known[name]) for name in (*_OF_TRAINING, "seeds")},
         "rmse": cell(row["rmse"], significant),
         "interval": _interval(row, "rmse"),
-        "rmse_m0": cell(None if solved else row["rmse_m0"], significant),
+        "rmse_m0": cell(None if no_windows else row["rmse_m0"], significant),
         "interval_m0": _interval(row, "rmse_m0"),
-        "effect": cell(None if solved else row["effect"], percent),
+        "effect": cell(None if no_windows else row["effect"], percent),
         "p": cell(row["p_m0_holm"], probability),
         "best": cell(row["rmse_best_seed"], significant),
         "best_seed": "" if pd.isna(row["best_seed"]) else f"seed {row['best_seed']:.0f}",
-        "train_s": cell(row["train_s"], seconds),
+        "train_s": cell(None if row["engine"] == PREDICTIONS else row["train_s"], seconds),
         "told": [_told(row, "rmse", unit), _scored(row)],
         "told_m0": [_told(row, "rmse_m0", unit)],
     }

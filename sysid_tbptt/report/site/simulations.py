@@ -47,6 +47,7 @@ def _of_run(store: Store, record: RunRecord, runs: Runs) -> Iterator[Json]:
                 "channel": channel,
                 "unit": unit,
                 "rmse": scores["rmse"][channel],
+                "trained_here": record.regime != "external",
                 "run": runs.numbers([record.run_id])[0],
                 **signals(prediction, channel),
             }

@@ -26,7 +26,8 @@
       hovermode: "x unified",
       legend: { orientation: "h", y: 1.02, x: 1, xanchor: "right", yanchor: "bottom" },
     });
-    byId("simulation-told").textContent = `RMSE ${short(found.rmse)} ${found.unit}: H = ${found.hidden_size}, N = ${found.seq_len}, m = ${found.burn_in}.`;
+    const windows = found.trained_here ? `: H = ${found.hidden_size}, N = ${found.seq_len}, m = ${found.burn_in}` : "";
+    byId("simulation-told").textContent = `RMSE ${short(found.rmse)} ${found.unit}${windows}.`;
     const traces = [
       line("measured", found.y, plots.styled("--ink")),
       line("simulated", found.y_hat, plots.colour(1), { line: { dash: "dash" } }),
