@@ -8,7 +8,7 @@ from math import inf
 from statistics import fmean, median
 
 from ..config import RunConfig
-from .record import RunRecord
+from .record import PREDICTIONS, RunRecord
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,12 @@ def settings(records: Iterable[RunRecord]) -> list[Setting]:
 
 
 def eligible(tried: Iterable[Setting]) -> list[Setting]:
-    """The settings with the most seeds: one lucky seed is no choice."""
+    """The settings with the most seeds: one lucky seed is no choice.
+
+    Outputs that came in a file have no validation error, and stand only where nothing else does.
+    """
     tried = list(tried)
+    tried = [one for one in tried if any(record.engine != PREDICTIONS for record in one.records)] or tried
     most = max(len(setting.records) for setting in tried)
     return [one for one in tried if len(one.records) == most]
 

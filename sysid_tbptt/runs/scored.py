@@ -13,7 +13,7 @@ from ..config import RunConfig
 from ..data.cache import sha256_of
 from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
-from ..errors import DataError, ModelError, near
+from ..errors import ConfigError, DataError, ModelError, near
 from ..registry import ALIASES, load_dataset
 from ..suite import Suite
 from ..training.metrics import score
@@ -107,6 +107,7 @@ def score_file(
     Raises:
         DataError: the file or the data set cannot be had, or a test set is unknown or missing.
         ModelError: an output has the wrong shape, or is not finite.
+        ConfigError: a model of that name was trained in the suite, on these data.
         StoreError: the results folder cannot be written.
     """
     path = Path(path)
@@ -124,12 +125,24 @@ def score_file(
     )
     with locked(results):
         store = Store(results)
+        _check_name(config, store)
         known = store.get(record.run_id)
         if known and known.provenance.get("predictions") == record.provenance["predictions"]:
             return known
         write_predictions(store.predictions(record.run_id), data.test, y_hat)
         store.save(record)
     return record
+
+
+def _check_name(config: RunConfig, store: Store) -> None:
+    """One name is one row: it cannot be both of a model that was trained and of what came in a file."""
+    place = ("suite", "dataset", "split", "model")
+    for record in store.records():
+        if record.engine != PREDICTIONS and all(getattr(record.config, f) == getattr(config, f) for f in place):
+            raise ConfigError(
+                f"model '{config.model}': the suite '{config.suite}' has trained runs of that name on "
+                f"{config.dataset}; name the predictions otherwise by --name"
+            )
 
 
 def _split(suite: Suite, dataset: str) -> str | None:

@@ -42,6 +42,13 @@ def test_a_setting_of_fewer_seeds_is_not_chosen():
     assert choose(settings([tried(3, 2.0, seed=0), tried(3, 2.0, seed=1), tried(5, 1.0)])).config.burn_in == 3
 
 
+def test_predictions_have_no_validation_error_to_be_chosen_by_and_stand_alone():
+    given = [tried(0, 0.0, seed=seed, seq_len=24, where={"engine": "predictions"}) for seed in range(4)]
+    trained = [tried(3, 1.0, seed=seed) for seed in range(2)]
+    assert choose(settings(given + trained)).config.burn_in == 3
+    assert choose(settings(given)).records == tuple(given)
+
+
 def test_final_suite_has_the_choice_of_each_model_and_m_zero_beside_it():
     runs = [tried(m, val, model=model) for model in ("lstm", "gru") for m, val in ((0, 3.0), (4, 1.0), (9, 2.0))]
     runs += [tried(4, 0.5, model="gru", hidden_size=16)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sysid_tbptt.errors import DataError, ModelError, StoreError
+from sysid_tbptt.errors import ConfigError, DataError, ModelError, StoreError
 from sysid_tbptt.registry import load_dataset
 from sysid_tbptt.runs.predictions import read_predictions
 from sysid_tbptt.runs.record import RunRecord
@@ -121,6 +121,17 @@ def test_the_same_file_is_scored_once_and_another_takes_its_place(scored, log, t
     assert second.run_id == first.run_id
     assert second.metrics != first.metrics
     assert Store(tmp_path / "results").records() == [second]
+
+
+def test_the_name_of_a_trained_model_is_refused(scored, log, tmp_path):
+    path, store = tmp_path / "mine.npz", Store(tmp_path / "results")
+    np.savez(path, test=y_hat_of(log))
+    first = scored(path)
+    trained = first.model_copy(update={"engine": "external", "run_id": "0" * 16, "status": "diverged"})
+    store.save(trained)
+    with pytest.raises(ConfigError, match=r"model 'mine': the suite 's' has trained runs .* by --name"):
+        scored(path)
+    assert scored(path, model="other").config.model == "other"
 
 
 def test_name_seed_and_split_tell_records_apart(scored, log, tmp_path):
