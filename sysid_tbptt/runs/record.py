@@ -90,9 +90,26 @@ class RunRecord(BaseModel):
             return
         test = self.metrics.get("test")
         whole = ("test",) if self.engine == PREDICTIONS else ("train", "val", "test")
-        parts = [self.metrics.get(part) for part in whole[:-1]] + list(test.values() if isinstance(test, dict) else [])
+        parts: list[Any] = [self.metrics.get(part) for part in whole[:-1]]
+        parts += test.values() if isinstance(test, dict) else []
         if not test or not all(isinstance(part, dict) and part.keys() >= set(_SCORES) for part in parts):
             raise StoreError(f"key 'metrics': a run that ended well has {', '.join(_SCORES)} of {', '.join(whole)}")
+        if not all(_one_a_channel(part["rmse"], part["unit"]) for part in parts):
+            raise StoreError("key 'metrics': each rmse is a list of numbers, and unit one of as many words")
+
+    def _check_provenance(self) -> None:
+        """What reports group records by, and put into words, is as it is written here, where it is there.
+
+        Raises:
+            StoreError: it is something else.
+        """
+        data = self.provenance.get("data")
+        if not isinstance(data, dict | None) or not isinstance(self.provenance.get("versions"), dict | None):
+            raise StoreError("key 'provenance': data and versions are objects")
+        told = data or {}
+        words = (told.get("revision"), told.get("protocol"))
+        if not isinstance(told.get("n_init"), int | None) or not all(isinstance(word, str | None) for word in words):
+            raise StoreError("key 'provenance.data': n_init is a whole number, revision and protocol are words")
 
     @property
     def done(self) -> bool:
@@ -135,9 +152,15 @@ class RunRecord(BaseModel):
         try:
             record = cls.model_validate(fields)
             record._check_metrics()
+            record._check_provenance()
             return record
         except ValidationError as error:
             raise StoreError(complaints(error, cls)) from error
+
+
+def _one_a_channel(rmse: Any, unit: Any) -> bool:
+    lists = isinstance(rmse, list) and isinstance(unit, list) and 0 < len(rmse) == len(unit)
+    return lists and all(isinstance(x, float | int | None) for x in rmse) and all(isinstance(x, str) for x in unit)
 
 
 def finite(value: Any) -> Any:

@@ -93,6 +93,36 @@ def test_a_line_that_is_no_record_is_refused(line, said):
         RunRecord.from_line(line)
 
 
+SCORES = {"mse_scaled": 1.0, "rmse": [1.0, None], "unit": ["V", "m"]}
+
+
+@pytest.mark.parametrize(
+    ("scores", "provenance", "said"),
+    [
+        ({}, {}, None),
+        ({}, {"data": None, "versions": {}}, None),
+        ({}, {"data": {"n_init": 5, "revision": "r", "protocol": "cut"}}, None),
+        ({"rmse": 1.0}, {}, "key 'metrics': each rmse is a list"),
+        ({"rmse": [1.0]}, {}, "key 'metrics': each rmse is a list"),
+        ({"rmse": [1.0, "1"]}, {}, "key 'metrics': each rmse is a list"),
+        ({"rmse": [], "unit": []}, {}, "key 'metrics': each rmse is a list"),
+        ({"unit": ["V", 1]}, {}, "key 'metrics': each rmse is a list"),
+        ({}, {"data": "x"}, "key 'provenance': data and versions"),
+        ({}, {"versions": ["x"]}, "key 'provenance': data and versions"),
+        ({}, {"data": {"n_init": "5"}}, "key 'provenance.data': n_init"),
+        ({}, {"data": {"protocol": ["cut"]}}, "key 'provenance.data': n_init"),
+    ],
+)
+def test_what_reports_rest_on_has_its_shape(scores, provenance, said):
+    parts = {"train": SCORES, "val": SCORES, "test": {"test": SCORES | scores}}
+    line = record(engine="cpu", metrics=parts, provenance=provenance).to_line()
+    if said is None:
+        assert RunRecord.from_line(line).metrics == parts
+    else:
+        with pytest.raises(StoreError, match=said):
+            RunRecord.from_line(line)
+
+
 @given(st.text())
 def test_garbage_is_refused(line):
     with pytest.raises(StoreError):
