@@ -27,6 +27,8 @@ COLUMNS = [
     *(f"{value}_{part}_{end}" for part in PARTS for value in ERRORS for end in SPREAD),
 ]
 PUBLISHED = "published"
+_USED = [*MODEL, *WINDOWS, "regime", "burn_in", "seed", "epochs", "train_mse", "val_mse", "test_mse"]
+"""Columns of `frame` that are looked at: to pick rows takes time by the column."""
 _USED = [*MODEL, *WINDOWS, "regime", "epochs", "burn_in", "seed", "train_mse", "val_mse", "test_mse"]
 """Columns of a run that a row rests on; to cut a frame takes as long as it has columns."""
 

@@ -139,23 +139,33 @@ class RunRecord(BaseModel):
             StoreError: the line is no record, or of a newer schema.
         """
         try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise StoreError(f"not a line of JSON ({error})") from error
-        if not isinstance(fields, dict):
-            raise StoreError("not a JSON object")
-        schema = fields.get("schema")
-        if isinstance(schema, int) and schema > SCHEMA:
-            raise NewerSchema(f"schema {schema} where {SCHEMA} is known; use a newer version of sysid-tbptt")
-        if schema != SCHEMA:
-            raise StoreError(f"schema {schema!r} where {SCHEMA} is known")
-        try:
-            record = cls.model_validate(fields)
-            record._check_metrics()
-            record._check_provenance()
-            return record
+            record = cls.model_validate_json(line)
         except ValidationError as error:
-            raise StoreError(complaints(error, cls)) from error
+            raise _told(line, error) from error
+        if record.version != SCHEMA:
+            raise _of_another_schema(record.version)
+        record._check_metrics()
+        record._check_provenance()
+        return record
+
+
+def _told(line: str, error: ValidationError) -> StoreError:
+    """Why a line that cannot be read as a record is none."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as broken:
+        return StoreError(f"not a line of JSON ({broken})")
+    if not isinstance(fields, dict):
+        return StoreError("not a JSON object")
+    if fields.get("schema") != SCHEMA:
+        return _of_another_schema(fields.get("schema"))
+    return StoreError(complaints(error, RunRecord))
+
+
+def _of_another_schema(schema: Any) -> StoreError:
+    if isinstance(schema, int) and schema > SCHEMA:
+        return NewerSchema(f"schema {schema} where {SCHEMA} is known; use a newer version of sysid-tbptt")
+    return StoreError(f"schema {schema!r} where {SCHEMA} is known")
 
 
 def _one_a_channel(rmse: Any, unit: Any) -> bool:
