@@ -93,7 +93,8 @@ def burn_in(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
 def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
     rules = "; ".join(f"m* by rule {rule.name}: {rule.told}" for rule in RULES)
     notes = [
-        "MSE of the free-run simulation from a zero state, all steps, standardised units; change: of m* against m=0; "
+        "MSE of the free-run simulation from a zero state over all steps but the first init_outputs, standardised "
+        "units; change: of m* against m=0; "
         "of m: how many values of m there are to choose from; more than one seed: median (least to largest). "
         f"{rules}. Test data decide nothing."
     ]

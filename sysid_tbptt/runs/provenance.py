@@ -40,8 +40,12 @@ def provenance(data: Dataset, command: str) -> dict[str, Any]:
 
 
 def command() -> str:
-    """The command line, the program by its name alone."""
-    return shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+    """The command line, as one would type it elsewhere: program and absolute paths by their names alone."""
+    return shlex.join([Path(sys.argv[0]).name or "python", *map(_by_name, sys.argv[1:])])
+
+
+def _by_name(argument: str) -> str:
+    return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 @cache

@@ -29,7 +29,8 @@ from .traces import (
 
 NAME = "burn-in"
 NOTE = (
-    "MSE of the free-run simulation from a zero state over all steps, in standardised units; more than one seed: "
+    "MSE of the free-run simulation from a zero state over all steps but the first init_outputs, in standardised "
+    "units; more than one seed: "
     "median, band from least to largest. Rule paper: least 0.7 MSE_train + 0.3 MSE_val (silverbox: m* at most 95); "
     "rule val: least MSE_val."
 )

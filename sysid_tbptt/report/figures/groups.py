@@ -77,9 +77,16 @@ def told(key: Key, names: Iterable[str]) -> str:
 
 
 def title(key: Key, keys: Sequence[Key]) -> str:
-    """N, after the fields that tell the studies apart."""
+    """N, after the fields, and of the setting the parts, that tell the studies apart."""
     names = [name for name in varying(keys) if name != "seq_len"]
+    key = key | {"setting": _apart(key["setting"], [other["setting"] for other in keys])}
     return ", ".join(filter(None, [told(key, names), f"N = {key['seq_len']}"]))
+
+
+def _apart(setting: str, settings: Sequence[str]) -> str:
+    """A setting without the parts that all have in common."""
+    common = set.intersection(*(set(other.split(", ")) for other in settings))
+    return ", ".join(part for part in setting.split(", ") if part not in common)
 
 
 def run_ids(*parts: pd.DataFrame) -> frozenset[str]:

@@ -12,7 +12,7 @@ from .traces import BLACK, BLUE, COLUMN_WIDTH, DASHED, PAGE_WIDTH, VERMILLION, L
 
 NAME = "simulation"
 NOTE = (
-    "Free-run simulation of the test data from a zero state; RMSE after the benchmark's init window, shaded where "
+    "Free-run simulation of the test data; RMSE after the benchmark's init window, shaded where "
     "there is one. Right: the stretch with the largest error."
 )
 MEASURED, SIMULATED, ERROR = Look(BLACK, width=0.8), Look(VERMILLION, DASHED, width=0.8), Look(BLUE, width=0.6)

@@ -11,13 +11,13 @@
 
   const current = () => tests[test.selectedIndex];
   const name = (line) =>
-    [line.model, `H ${line.hidden_size}`, `N ${line.seq_len}`, `B ${line.batch_size}`, line.setting, line.budget];
+    [line.model, `H ${line.hidden_size}`, `N ${line.seq_len}`, `B ${line.batch_size}`, ...line.setting.split(", "), line.budget];
 
   /** The names of lines, without the words that all have in common. */
   const labels = (lines) => {
     const names = lines.map(name);
-    const varies = names[0].map((word, at) => at === 0 || names.some((other) => other[at] !== word));
-    return names.map((words) => words.filter((word, at) => varies[at] && word).join(", "));
+    const common = (word) => names.every((words) => words.includes(word));
+    return names.map((words) => words.filter((word, at) => at === 0 || (word && !common(word))).join(", "));
   };
 
   const wanted = () =>
