@@ -46,6 +46,8 @@ def show(results: str, records: Iterable[Any]) -> None:
             told: list[Row] = rows.to_dict("records")
             if any(_is_new(row, new) for row in told):
                 _show_table(told, new)
+                if all(_is_new(row, new) for row in told):
+                    print(f"No other record of suite '{suite}' is in {results}: `sysid-tbptt run` makes them.\n")
     print(LEGEND)
 
 

@@ -35,9 +35,12 @@ def _report(options: argparse.Namespace) -> int:
         raise ConfigError(
             f"{options.results}: no table can be made yet: it takes a run that ended well; `sysid-tbptt run` makes them"
         )
-    written += [] if options.no_figures else _write_figures(store)
-    written += [] if options.no_site else _write_site(store)
-    tables.show(written)
+    print(f"{len(written)} tables in {store.root / 'tables'}", flush=True)
+    if not options.no_figures:
+        print(f"{len(_write_figures(store))} figures in {store.root / 'figures'}", flush=True)
+    if not options.no_site:
+        for page in _write_site(store):
+            print(f"page: {page}")
     return OK
 
 

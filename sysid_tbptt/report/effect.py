@@ -33,12 +33,13 @@ def burn_in_effect(records: Iterable[RunRecord]) -> pd.DataFrame:
     The setting is the one that validation chose, see `sysid_tbptt.report.leaderboard`; where it chose m = 0 itself, the
     m > 0 that validated best stands beside it, and ``chosen`` is false. ``change`` is that of the median RMSE over
     the seeds that both have, relative to m = 0, with a 95 % bootstrap interval over pairs; ``p`` of the paired Wilcoxon
-    test, Holm-corrected within the suite. ``verdict`` says in words what the test at 0.05 shows.
+    test, Holm-corrected over the suite's tests of that model: what others run changes nothing for it. ``verdict`` says
+    in words what the test at 0.05 shows.
     """
     rows = [row for contest in contests(records) for row in _rows(contest)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     if len(table):
-        table["p_holm"] = table.groupby("suite")["p"].transform(holm)
+        table["p_holm"] = table.groupby(["suite", "model"])["p"].transform(holm)
         table["verdict"] = [verdict(*pair) for pair in zip(table["change"], table["p_holm"], strict=True)]
     return table.sort_values([*PROTOCOL, "test_set", "channel", "model"], ignore_index=True)
 
@@ -103,15 +104,15 @@ def effect_table(effect: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
     counts = effect["verdict"].value_counts()
     said = ", ".join(f"{word} in {counts.get(word, 0)}" for word in (HELPS, HARMS, NIL, UNTESTED))
     behind = {run_id for run_ids in effect["run_ids"] for run_id in run_ids}
-    floor = 2 / 2 ** int(effect["seeds"].max()) * effect["p"].count()
+    floor = 2 / 2 ** int(effect["seeds"].max()) * effect.groupby("model")["p"].count().max()
     return Table(
         title=f"{suite}: what the burn-in phase does",
         blocks=[Block(f"Burn-in {said} of {len(effect)} cases", _readable(effect), words=_WORDS)],
         notes=[
             "RMSE of the free-run simulation after the init window, median over the seeds that both have; change: of m "
             "against m = 0 of the same setting, in percent, with its 95 % bootstrap interval; p: paired two-sided "
-            "Wilcoxon signed-rank test over seeds, Holm-corrected over the table. The setting is the one of least "
-            "median validation error; where it has m = 0, the m > 0 that validated best stands beside it. "
+            "Wilcoxon signed-rank test over seeds, Holm-corrected over the rows of the model. The setting is that of "
+            "least median validation error; where it has m = 0, the m > 0 that validated best stands beside it. "
             f"{HELPS}, {HARMS}: corrected p < {LEVEL}; {UNTESTED}: fewer than {MIN_PAIRS} seeds. Test data decide "
             "nothing."
             + (f" The least p that so few seeds allow is {floor:.2g} after correction." if floor >= LEVEL else ""),

@@ -52,10 +52,10 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
     ``unit``, ``rmse_low`` and ``rmse_high`` its 95 % bootstrap interval; that of a diverged run is infinite, and a
     failed one has none; ``not_ok`` counts both. ``best_seed`` has the least validation error. ``rmse_m0`` is of the
     same setting at burn_in=0, and ``effect`` the relative change of the median against it, over the seeds that both
-    have; ``p_m0`` its paired Wilcoxon test, Holm-corrected within the suite. ``p_first`` is the paired test against
-    the first of the same test set, Holm-corrected within it. ``worse_than_mean`` tells whether the error is above that
-    of the training mean as a prediction. ``train_s`` is the median of the seconds of training. ``run_ids`` are those
-    of all records behind the row, the ones at burn_in=0 last.
+    have; ``p_m0`` its paired Wilcoxon test, Holm-corrected over the suite's tests of that model. ``p_first`` is the
+    paired test against the first of the same test set, Holm-corrected within it. ``worse_than_mean`` tells whether the
+    error is above that of the training mean as a prediction. ``train_s`` is the median of the seconds of training.
+    ``run_ids`` are those of all records behind the row, the ones at burn_in=0 last.
 
     Suites, splits, data revisions and init windows are never ranked together.
     """
@@ -63,7 +63,7 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*COLUMNS, "errors", "nrmse"]).astype(_WHOLE)
     if table.empty:
         return table[COLUMNS]
-    table["p_m0_holm"] = table.groupby("suite")["p_m0"].transform(holm)
+    table["p_m0_holm"] = table.groupby(["suite", "model"])["p_m0"].transform(holm)
     tests = [part for _, part in table.groupby(TEST, dropna=False)]
     return pd.concat([_ranked(part) for part in tests], ignore_index=True)[COLUMNS]
 

@@ -120,9 +120,10 @@ def _notes(board: pd.DataFrame, records: Sequence[RunRecord], standings: Sequenc
         "RMSE of the free-run simulation after the init window: median over seeds [95 % bootstrap interval]; bold: the "
         "least. Each model stands with the setting of least median validation error; best by validation: the seed of "
         "least validation error. At m = 0: the same setting without burn-in, over the seeds that both have; p: paired "
-        "two-sided Wilcoxon signed-rank test over seeds, Holm: corrected over the suite. Not told apart from the "
-        f"first: p >= {LEVEL} of the same test against it, corrected within the test set. With fewer than {MIN_PAIRS} "
-        "seeds there is no test. H: hidden units, of fir and arx the order in samples. Test data decide nothing.",
+        "two-sided Wilcoxon signed-rank test over seeds, Holm: corrected over the suite's tests of the model. Not told "
+        f"apart from the first: p >= {LEVEL} of the same test against the row of least test error, corrected within "
+        f"the test set. With fewer than {MIN_PAIRS} seeds there is no test. H: hidden units, of fir and arx the order "
+        "in samples. Test data decide nothing.",
         f"Settings: {'; '.join(_settings(board))}",
         *map(str, standings),
         *_sources(pd.concat([_published(part) for part in parts])),

@@ -66,7 +66,7 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     version: int = Field(default=SCHEMA, alias="schema")
-    run_id: str
+    run_id: str = Field(pattern=r"^\w[\w -]*$", description="letters, digits, -, _ and blanks: files are named by it")
     status: Status
     reason: str | None = None
     config: RunConfig

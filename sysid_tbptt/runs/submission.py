@@ -107,7 +107,9 @@ def _changed_beside(folder: Path) -> set[Path]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(("git", *arguments), cwd=folder, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ("git", "-c", "core.fsmonitor=false", *arguments), cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def check(paths: Iterable[Path], predictions: str | Path | None = None) -> Checked:
@@ -168,6 +170,9 @@ class _Scores(BaseModel):
     mse_scaled: _Error
     rmse: list[_Error]
     mae: list[_Error]
+    nrmse: list[_Error | None]
+    fit: list[float | None]
+    r2: list[float | None]
     unit: list[str]
     n_scored: int
 
@@ -260,7 +265,21 @@ def _wrong_size(found: _Scores, records: Sequence[Series]) -> str | None:
     unit, n_scored = list(records[0].units.y), sum(len(series) - series.n_init for series in records)
     if found.unit != unit:
         return f"unit {found.unit}, expected {unit}"
-    return f"n_scored={found.n_scored}, expected {n_scored}" if found.n_scored != n_scored else None
+    if found.n_scored != n_scored:
+        return f"n_scored={found.n_scored}, expected {n_scored}"
+    return _at_odds(found, np.concatenate([series.y[series.n_init :] for series in records]))
+
+
+def _at_odds(found: _Scores, y: np.ndarray) -> str | None:
+    """The relative measures follow from the RMSE and the measured outputs (T, n_y)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.square(found.rmse) / y.var(axis=0)
+    expected = {"nrmse": np.sqrt(relative), "fit": 100 * (1 - np.sqrt(relative)), "r2": 1 - relative}
+    for name, values in expected.items():
+        told = np.array(getattr(found, name), dtype=float)
+        if told.shape != values.shape or not np.allclose(told, values, rtol=1e-6, atol=1e-6, equal_nan=True):
+            return f"{name} {told.tolist()} does not go with rmse {found.rmse}, expected {values.tolist()}"
+    return None
 
 
 # Predictions

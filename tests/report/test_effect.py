@@ -45,15 +45,16 @@ def test_another_setting_at_zero_is_not_beside():
     assert effect(seeds(WITH_M, burn_in=3), seeds(WITHOUT, val=9.0, burn_in=0, learning_rate=0.5)) == []
 
 
-def test_corrected_within_the_suite_alone():
+def test_corrected_over_the_tests_of_the_model_in_the_suite():
     def pair(**config):
         return [*seeds(WITHOUT, val=2.0, burn_in=0, **config), *seeds(WITH_M, burn_in=3, **config)]
 
-    rows = effect(pair(), pair(dataset="a"), pair(suite="other"))
-    assert {(row["suite"], row["dataset"]): row["p_holm"] for row in rows} == {
-        ("test", "first_order"): 4 / 2**6,
-        ("test", "a"): 4 / 2**6,
-        ("other", "first_order"): 2 / 2**6,
+    rows = effect(pair(), pair(dataset="a"), pair(suite="other"), pair(model="gru"))
+    assert {(row["suite"], row["dataset"], row["model"]): row["p_holm"] for row in rows} == {
+        ("test", "first_order", "lstm"): 4 / 2**6,
+        ("test", "a", "lstm"): 4 / 2**6,
+        ("test", "first_order", "gru"): 2 / 2**6,
+        ("other", "first_order", "lstm"): 2 / 2**6,
     }
 
 

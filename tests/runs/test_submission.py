@@ -106,6 +106,12 @@ def test_what_the_harness_writes_passes_with_its_predictions(tmp_path):
         ),
         ({"metrics__test__test__rmse": [-0.1]}, "key 'rmse.0': .*greater than or equal to 0"),
         ({"metrics__test__test__mae": [0.1, 0.1]}, "1 rmse, 2 mae and 1 units, expected one a channel"),
+        (
+            {"metrics__test__test__rmse": lambda rmse: [0.1 * value for value in rmse]},
+            r"test set 'test': nrmse \[.*\] does not go with rmse \[.*\], expected \[",
+        ),
+        ({"metrics__val__fit": [99.0]}, r"scores of val: fit \[99.0\] does not go with rmse"),
+        ({"metrics__val__r2": [None]}, r"scores of val: r2 \[nan\] does not go with rmse"),
         ({"metrics__test__test__unit": ["V"]}, r"unit \['V'\], expected \["),
         ({"metrics__test__test__n_scored": 7}, r"test set 'test': n_scored=7, expected \d+"),
         ({"metrics__val__n_scored": lambda n: n - 1}, r"scores of val: n_scored=\d+, expected"),
@@ -163,9 +169,18 @@ def test_scores_are_recomputed(with_predictions):
     assert (checked.findings, checked.recomputed) == ([], 1)
 
 
-@pytest.mark.parametrize("name", ["rmse", "mae"])
-def test_scores_that_do_not_follow_from_the_predictions_are_told(with_predictions, name):
-    path = with_predictions(**{f"metrics__test__test__{name}": lambda values: [v * 0.999 for v in values]})
+def better(scores):
+    """The scores of an RMSE that is a little less than it was: they go together, but not with the outputs."""
+    nrmse = 0.999 * scores["nrmse"][0]
+    told = {"rmse": 0.999 * scores["rmse"][0], "nrmse": nrmse, "fit": 100 * (1 - nrmse), "r2": 1 - nrmse**2}
+    return scores | {name: [value] for name, value in told.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"), [("rmse", better), ("mae", lambda scores: scores | {"mae": [0.999 * scores["mae"][0]]})]
+)
+def test_scores_that_do_not_follow_from_the_predictions_are_told(with_predictions, name, change):
+    path = with_predictions(metrics__test__test=change)
     (text,) = said(path)
     assert f"test set 'test': {name} [" in text
     assert "of the predictions (allowed: 0.0001 of it" in text
