@@ -23,7 +23,7 @@ BLOCK = 16
 class Problem(NamedTuple):
     """The records, the windows' length and burn-in, and how the state is carried.
 
-    The inputs of a window's first ``n_init`` steps are rows of ``u_init``, those of later steps rows of ``u``.
+    The inputs of a window's first ``init_outputs`` steps are rows of ``u_init``, those of later steps rows of ``u``.
     ``carried`` holds the final states of the last ``lag`` batches, in rows (lag, groups of 16 windows, states);
     without a lag every window starts from zero.
     """
@@ -31,7 +31,7 @@ class Problem(NamedTuple):
     u_init: np.ndarray
     u: np.ndarray
     y: np.ndarray
-    n_init: int
+    init_outputs: int
     N: int
     m: int
     lag: int
@@ -60,8 +60,8 @@ def batch_gradient(shape: Any, problem: Any, packed: Any, tape: Any, starts: Any
 def gather(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
     """Inputs into z, outputs with a minus sign into the errors."""
     if shape.lanes_are_units:
-        copy_inputs(shape, problem.u_init, windows[0], 0, problem.n_init, tape.z)
-        copy_inputs(shape, problem.u, windows[0], problem.n_init, problem.N, tape.z)
+        copy_inputs(shape, problem.u_init, windows[0], 0, problem.init_outputs, tape.z)
+        copy_inputs(shape, problem.u, windows[0], problem.init_outputs, problem.N, tape.z)
         _copy_outputs(shape, problem, windows[0], tape.e)
     else:
         _gather_windows(shape, problem, tape, windows)
@@ -72,7 +72,7 @@ def _gather_windows(shape: Any, problem: Any, tape: Any, windows: Any) -> None:
     y, m, z, e = problem.y, problem.m, tape.z, tape.e
     last = len(windows) - 1
     for t in range(problem.N):
-        u = problem.u_init if t < problem.n_init else problem.u
+        u = problem.u_init if t < problem.init_outputs else problem.u
         for lane in range(LANES):
             sample = windows[min(lane, last)] + t
             for k in range(shape.n_u):
