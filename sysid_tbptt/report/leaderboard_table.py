@@ -85,9 +85,11 @@ def _shown(row: _Row) -> dict[str, str]:
 
 
 def _unknown(row: _Row) -> Iterator[str]:
-    """What a model without windows does not have, and what is not known of one that was not trained here."""
+    """What a model without windows, or at m = 0, does not have, and what is not known of one not trained here."""
     if row["regime"] in ("closed_form", "external"):
         yield from ("m", "at m = 0", "effect of m, %")
+    elif not row["burn_in"]:
+        yield "effect of m, %"  # m = 0 is what validation chose
     if row["regime"] == "external":
         yield from ("H", "N", "parameters")
     if row["engine"] == PREDICTIONS:

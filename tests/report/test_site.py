@@ -172,7 +172,7 @@ def test_report_writes_the_page_and_says_where(results, capsys, monkeypatch):
     monkeypatch.setattr(libraries, "texts", dict)
     assert cli.main(["report", "--no-figures", "--results", str(results)]) == 0
     index = results / "site" / "index.html"
-    assert f"written: {index}" in capsys.readouterr().out
+    assert f"page: {index}" in capsys.readouterr().out
     assert {path.name for path in index.parent.iterdir()} == {"index.html", "page.css", *page.SCRIPTS}
     found = Page(index.read_text(encoding="utf-8"))
     assert "../tables/test/first_order.csv" in found.links

@@ -69,7 +69,7 @@ def _row(row: Json, title: Title, order: int) -> Json:
         "interval": _interval(row, "rmse"),
         "rmse_m0": cell(None if no_windows else row["rmse_m0"], significant),
         "interval_m0": _interval(row, "rmse_m0"),
-        "effect": cell(None if no_windows else row["effect"], percent),
+        "effect": cell(row["effect"] if row["burn_in"] else None, percent),
         "p": cell(row["p_m0_holm"], probability),
         "best": cell(row["rmse_best_seed"], significant),
         "best_seed": "" if pd.isna(row["best_seed"]) else f"seed {row['best_seed']:.0f}",
