@@ -36,8 +36,8 @@ def _report(options: argparse.Namespace) -> int:
             f"{options.results}: no table can be made yet: it takes a run that ended well; `sysid-tbptt run` makes them"
         )
     print(f"{len(written)} tables in {store.root / 'tables'}", flush=True)
-    if not options.no_figures:
-        print(f"{len(_write_figures(store))} figures in {store.root / 'figures'}", flush=True)
+    if not options.no_figures and (figures := _write_figures(store)):
+        print(f"{len(figures)} figures in {store.root / 'figures'}", flush=True)
     if not options.no_site:
         for page in _write_site(store):
             print(f"page: {page}")
