@@ -29,7 +29,7 @@ class RunConfig(BaseModel):
     suite: str = Field(description="suite that the run belongs to")
     dataset: str = Field(description="data set by name")
     split: str = Field(description="named cut of the data set: paper, official, ...")
-    model: str = Field(description="model by name: rnn, gru, lstm, mean, fir, arx, or a plug-in's")
+    model: str = Field(description="model by name: rnn, gru, lstm, linear_rnn, mean, fir, arx, or a plug-in's")
     hidden_size: int = Field(
         default=8, ge=1, description="width H of each recurrent layer; of fir and arx the order, in samples"
     )

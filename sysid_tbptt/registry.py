@@ -85,8 +85,8 @@ def build_model(
 ) -> torch.nn.Module:
     """A torch module (B, N, n_u) -> (B, N, n_y) that starts from a zero state, drawn from torch's generator.
 
-    ``name`` is a cell of the zoo (rnn, gru, lstm), a sanity anchor (mean, fir, arx), a plug-in's entry point, or
-    ``module:callable``, which imports the module, also from where the command is typed.
+    ``name`` is a cell of the zoo (rnn, gru, lstm), the linear network linear_rnn, a sanity anchor (mean, fir, arx), a
+    plug-in's entry point, or ``module:callable``, which imports the module, also from where the command is typed.
 
     Raises:
         ModelError: no such model, or what was built is not a torch module.
@@ -119,9 +119,10 @@ def find_model(name: str) -> Callable[..., Any]:
 @cache
 def _built_in() -> dict[str, Callable[..., Any]]:
     from .models.linear import ANCHORS
+    from .models.linear_rnn import LinearRecurrent
     from .models.rnn import CELLS, Recurrent
 
-    return {name: partial(Recurrent, name) for name in CELLS} | dict(ANCHORS)
+    return {name: partial(Recurrent, name) for name in CELLS} | {"linear_rnn": LinearRecurrent} | dict(ANCHORS)
 
 
 def _plug_in(name: str) -> Callable[..., Any]:
