@@ -146,7 +146,7 @@ def test_plugged_in_model_is_given_all_sizes(plugged, module, name):
     [
         (
             "lstn",
-            r"unknown model 'lstn'; did you mean 'lstm'\? choose one of rnn, gru, lstm, linear_rnn, mean, fir, arx, or .*:callable",
+            r"unknown model 'lstn'; did you mean 'lstm'\? choose one of rnn, gru, .*, or .*:callable",
         ),
         ("no_such_module:build", "model 'no_such_module:build' cannot be imported .*no_such_module"),
         ("own_models:bild", "model 'own_models:bild' cannot be imported .*bild"),
