@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 QUIET := --quiet --disable-pip-version-check
 RESULTS ?= results
-BENCH := benchmarks/suites/paper-sysid.toml benchmarks/suites/official.toml
+SUITES := paper-synthetic paper-sysid official
+BENCH := $(SUITES:%=benchmarks/suites/%.toml)
 
 .PHONY: help demo bench report perf test check clean
 
@@ -24,7 +25,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) install $(QUIET) --constraint constraints.txt --editable '.[plots,site]'
+	$(PIP) install $(QUIET) --constraint constraints.txt --editable '.[plots,site,synthetic]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

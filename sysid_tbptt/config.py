@@ -17,7 +17,8 @@ KERNELS: tuple[str, ...] = ("cpu",)
 ENGINES = ("auto", *KERNELS, "reference")
 """What a user may ask to train with."""
 
-InitMode = Literal["zero", "carry"]
+InitMode = Literal["zero", "carry", "coupled", "free"]
+Optimiser = Literal["adam", "ipopt"]
 Schedule = Literal["constant", "step", "cosine"]
 
 
@@ -39,7 +40,13 @@ class RunConfig(BaseModel):
         default=0, ge=0, description="leading steps m of each subsequence left out of the loss, 0 <= m < N"
     )
     init_mode: InitMode = Field(
-        default="zero", description="start of each subsequence: zero state, or the state carried from the previous one"
+        default="zero",
+        description="state at the start of each subsequence: zero; carry: that of the previous one; or trained with "
+        "the weights: coupled, where each goes on from the first step of the one before, or free",
+    )
+    optimiser: Optimiser = Field(
+        default="adam",
+        description="adam: steps on batches; ipopt: all subsequences at once, to an optimum (linear_rnn, one unit)",
     )
     init_outputs: int = Field(
         default=0,
@@ -86,6 +93,10 @@ class RunConfig(BaseModel):
                 "init_mode='carry' needs seq_len to be a multiple of batch_size, "
                 f"got {self.seq_len} and {self.batch_size}"
             )
+        if self.init_mode in ("coupled", "free") and self.optimiser != "ipopt":
+            raise ValueError(f"init_mode='{self.init_mode}' needs optimiser='ipopt', which trains the initial states")
+        if self.init_mode == "carry" and self.optimiser == "ipopt":
+            raise ValueError("optimiser='ipopt' has no order of subsequences: choose another init_mode than 'carry'")
         if self.init_outputs and self.init_mode == "carry":
             raise ValueError("init_outputs sets the state that init_mode='carry' carries: choose init_mode='zero'")
         if self.init_outputs >= self.seq_len:

@@ -75,6 +75,7 @@ class Dataset:
 
     ``train``, ``val`` and ``test`` hold one or more records each. ``protocol`` states the split, its source
     and versions; ``revision`` is a hash of all records as cut. ``sha256`` maps each raw file read to its checksum.
+    ``given_scaler`` stands where the protocol has another scaling than each channel's own over the training part.
     """
 
     name: str
@@ -86,11 +87,12 @@ class Dataset:
     protocol: str
     revision: str
     sha256: Mapping[str, str] = field(default_factory=dict)
+    given_scaler: Scaler | None = None
 
     @cached_property
     def scaler(self) -> Scaler:
-        """Standardises u and y; fitted on the training part only."""
-        return Scaler.fit(self.train, name=self.name)
+        """Standardises u and y; fitted on the training part only, unless the protocol gives another."""
+        return self.given_scaler or Scaler.fit(self.train, name=self.name)
 
     @property
     def n_init(self) -> int:

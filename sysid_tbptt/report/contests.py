@@ -28,9 +28,9 @@ class Contest:
 
 
 def contests(records: Iterable[RunRecord]) -> list[Contest]:
-    """The records by protocol and model."""
+    """The records by protocol and model; runs whose initial states were trained are a study, and no contenders."""
     parts: dict[tuple[Any, ...], list[RunRecord]] = {}
-    for record in records:
+    for record in (one for one in records if one.regime not in ("coupled", "free")):
         config = record.config
         n_init = (record.provenance.get("data") or {}).get("n_init")
         parts.setdefault((config.suite, config.dataset, config.split, revision(record), n_init), []).append(record)

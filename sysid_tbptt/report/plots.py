@@ -16,7 +16,7 @@ from ..runs.choice import validation_error
 from ..runs.predictions import read_predictions
 from ..runs.record import RunRecord
 from ..runs.store import Store, file_name
-from .figures import burn_in, loss, note, simulation, train_time
+from .figures import burn_in, initial_states, loss, note, simulation, train_time
 from .figures.traces import Page
 from .frame import by_study, frame
 from .leaderboard import board
@@ -58,6 +58,9 @@ def write_figures(store: Store) -> list[Path]:
         for figure in STUDIES:
             stem = store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{figure.NAME}"
             written += _write(draw, figure.pages(runs), figure.NOTE, records, stem)
+        for name, pages in initial_states.pages(records).items():
+            stem = store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{name}"
+            written += _write(draw, pages, initial_states.NOTES[name], records, stem)
     for record in best_predicted(store):
         written += write_simulation(store, record)
     return written + write_ranks(everything, store.root / "figures")

@@ -16,6 +16,7 @@ from .caption import provenance_line
 from .effect import burn_in_effect, effect_table
 from .formats import MISSING, Block, Table, write_table
 from .frame import by_study, frame
+from .initial_states import initial_states, initial_states_table
 from .leaderboard import board
 from .leaderboard_table import leaderboard_table
 from .published import PAPER_CITATION
@@ -43,13 +44,13 @@ _WORDS = ("split", "data revision", "test set", "model", "setting", "budget", "r
 def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     """Writes the tables of every suite as .md, .csv and .tex; returns the files, .md first.
 
-    In ``folder/<suite>``: ``<dataset>``, the burn-in study; ``leaderboard-<dataset>``; ``burn-in-effect``, over all
-    data sets.
+    In ``folder/<suite>``: ``<dataset>``, the burn-in study; ``initial-states-<dataset>``, of runs that were solved to
+    an optimum; ``leaderboard-<dataset>``; ``burn-in-effect``, over all data sets.
 
     Raises:
         StoreError: the folder cannot be written.
     """
-    tables = [*_studies(records), *_leaderboards(records), *_effects(records)]
+    tables = [*_studies(records), *_initial_states(records), *_leaderboards(records), *_effects(records)]
     written = [path for place, table in tables for path in write_table(table, folder.joinpath(*place))]
     return sorted(written, key=lambda path: (path.suffix != ".md", path))
 
@@ -63,6 +64,13 @@ def _studies(records: Sequence[RunRecord]) -> _Placed:
         table = burn_in_table(frame(part))
         if len(table):
             yield (file_name(suite), file_name(dataset)), burn_in(table, part)
+
+
+def _initial_states(records: Sequence[RunRecord]) -> _Placed:
+    rows = initial_states(records)
+    for (suite, dataset), part in rows.groupby(["suite", "dataset"]) if len(rows) else ():
+        place = (file_name(str(suite)), f"initial-states-{file_name(str(dataset))}")
+        yield place, initial_states_table(part, records)
 
 
 def _leaderboards(records: Sequence[RunRecord]) -> _Placed:

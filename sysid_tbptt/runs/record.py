@@ -40,6 +40,19 @@ class Loss(BaseModel):
     best_step: int | None = None
 
 
+class Optimum(BaseModel):
+    """Of a run that was solved to an optimum, see `sysid_tbptt.training.job.Optimum`; ``y_hat`` (S, N, n_y) holds 7
+    significant digits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loss: float
+    w_hh: float
+    y_hat: Sequence[Sequence[Sequence[float]]]
+    coercivity: float
+    iterations: int
+
+
 class Time(BaseModel):
     """Over all sittings of the run: seconds of wall clock, and seconds of processor time that the training took,
     which do not depend on what else the machine was doing. Steps and samples (steps x B x N) a second of wall clock.
@@ -78,6 +91,7 @@ class RunRecord(BaseModel):
     metrics: dict[str, Any] = {}
     loss: Loss = Loss()
     time: Time = Time()
+    optimum: Optimum | None = None
     provenance: dict[str, Any] = {}
 
     def _check_metrics(self) -> None:
@@ -117,7 +131,7 @@ class RunRecord(BaseModel):
         return self.status != "failed"
 
     @property
-    def regime(self) -> Literal["stateless", "stateful", "bptt", "closed_form", "external"]:
+    def regime(self) -> Literal["stateless", "stateful", "bptt", "coupled", "free", "closed_form", "external"]:
         """How the run was trained, in the words of the reference experiment; ``external``: not here."""
         if self.engine in (PREDICTIONS, EXTERNAL):
             return "external"
@@ -125,11 +139,14 @@ class RunRecord(BaseModel):
             return "closed_form"
         if self.config.init_mode == "carry":
             return "stateful"
+        if self.config.init_mode != "zero":
+            return self.config.init_mode
         return "bptt" if 0 < self.windows == self.records else "stateless"
 
     def to_line(self) -> str:
         """One line of JSON, numbers at full precision, what is not finite as null."""
-        return canonical_json(finite(self.model_dump(by_alias=True)))
+        unused = {"optimum"} if self.optimum is None else set()
+        return canonical_json(finite(self.model_dump(by_alias=True, exclude=unused)))
 
     @classmethod
     def from_line(cls, line: str) -> RunRecord:

@@ -11,6 +11,7 @@ from pathlib import Path
 from safetensors.numpy import save
 
 from ..config import RunConfig
+from ..data.identity import round_significant
 from ..data.series import Dataset
 from ..errors import DataError, SysidError, traced
 from ..registry import load_dataset
@@ -22,7 +23,10 @@ from .board import Board
 from .checkpoint import Checkpoint, Spent
 from .predictions import write_predictions
 from .provenance import provenance, versions
-from .record import Loss, RunRecord, Time
+from .record import Loss, Optimum, RunRecord, Time
+
+OUTPUT_DIGITS = 7
+"""Significant digits of the outputs of an optimum."""
 
 _BUILDING = threading.Lock()
 """Building a model seeds torch's one generator."""
@@ -141,6 +145,7 @@ class _Sitting:
                 best_step=trained.best_step,
             ),
             time=_time(outcome, self.earlier, config),
+            optimum=_optimum(outcome),
             provenance=provenance(data, self.task.command),
         )
 
@@ -159,6 +164,16 @@ def _time(outcome: Outcome, earlier: Spent, config: RunConfig) -> Time:
         evaluate_s=outcome.evaluate_s,
         steps_per_s=steps_per_s,
         samples_per_s=steps_per_s * config.batch_size * config.seq_len,
+    )
+
+
+def _optimum(outcome: Outcome) -> Optimum | None:
+    found = outcome.trained.optimum
+    if found is None:
+        return None
+    y_hat = round_significant(found.y_hat, OUTPUT_DIGITS).tolist()
+    return Optimum(
+        loss=found.loss, w_hh=found.w_hh, y_hat=y_hat, coercivity=found.coercivity, iterations=found.iterations
     )
 
 

@@ -42,9 +42,12 @@ def evaluate(simulator: Simulator, data: Dataset, init_outputs: int = 0) -> Metr
 
 
 def evaluate_and_keep(
-    simulator: Simulator, data: Dataset, init_outputs: int = 0
+    simulator: Simulator, data: Dataset, init_outputs: int = 0, burn_in: int | None = None
 ) -> tuple[Metrics, dict[str, np.ndarray]]:
     """`evaluate`, and the simulated outputs (T, n_y) of each test set in physical units.
+
+    Where ``burn_in`` is given, ``mse_after_burn_in`` is as ``mse_scaled`` without the first ``burn_in`` steps of each
+    record: the performance of Schiller et al. 2026.
 
     Raises:
         ConfigError: ``init_outputs`` is more than the init window, so that known outputs would be scored.
@@ -53,14 +56,18 @@ def evaluate_and_keep(
     scaler = data.scaler
     y_hat = {series.name: _simulated(simulator, series, scaler, init_outputs) for series in data.test}
     metrics = {
-        "train": score_records(simulator, data.train, scaler, init_outputs),
-        "val": score_records(simulator, data.val, scaler, init_outputs),
-        "test": {series.name: _scores([y_hat[series.name]], [series], scaler, init_outputs) for series in data.test},
+        "train": score_records(simulator, data.train, scaler, init_outputs, burn_in),
+        "val": score_records(simulator, data.val, scaler, init_outputs, burn_in),
+        "test": {
+            series.name: _scores([y_hat[series.name]], [series], scaler, init_outputs, burn_in) for series in data.test
+        },
     }
     return metrics, {name: scaler.unscale_y(simulated) for name, simulated in y_hat.items()}
 
 
-def score_records(simulator: Simulator, records: Sequence[Series], scaler: Scaler, init_outputs: int = 0) -> Metrics:
+def score_records(
+    simulator: Simulator, records: Sequence[Series], scaler: Scaler, init_outputs: int = 0, burn_in: int | None = None
+) -> Metrics:
     """Scores of one part, its records taken together.
 
     ``mse_scaled`` is the mean squared error over all channels and all steps but the first ``init_outputs``, in
@@ -68,20 +75,25 @@ def score_records(simulator: Simulator, records: Sequence[Series], scaler: Scale
     first ``n_init`` samples.
     """
     y_hat = [_simulated(simulator, series, scaler, init_outputs) for series in records]
-    return _scores(y_hat, records, scaler, init_outputs)
+    return _scores(y_hat, records, scaler, init_outputs, burn_in)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a simulation that has run away is told by its scores
-def _scores(y_hat: Sequence[np.ndarray], records: Sequence[Series], scaler: Scaler, init_outputs: int) -> Metrics:
+def _scores(
+    y_hat: Sequence[np.ndarray], records: Sequence[Series], scaler: Scaler, init_outputs: int, burn_in: int | None
+) -> Metrics:
     scored = [slice(series.n_init, None) for series in records]
     physical = score(
         y=np.concatenate([series.y[part] for series, part in zip(records, scored, strict=True)]),
         y_hat=np.concatenate([scaler.unscale_y(p)[part] for p, part in zip(y_hat, scored, strict=True)]),
     )
-    later = slice(init_outputs, None)
-    mse = mse_scaled((scaler.scale_y(series.y)[later], p[later]) for series, p in zip(records, y_hat, strict=True))
+    pairs = [(scaler.scale_y(series.y), p) for series, p in zip(records, y_hat, strict=True)]
+    performance = (
+        {} if burn_in is None else {"mse_after_burn_in": mse_scaled((y[burn_in:], p[burn_in:]) for y, p in pairs)}
+    )
     return {
-        "mse_scaled": mse,
+        "mse_scaled": mse_scaled((y[init_outputs:], p[init_outputs:]) for y, p in pairs),
+        **performance,
         **{key: value.tolist() for key, value in physical.items()},
         "unit": list(records[0].units.y),
         "n_scored": sum(len(series) - series.n_init for series in records),

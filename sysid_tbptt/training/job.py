@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from ..config import RunConfig
 from .inputs import width
@@ -49,6 +49,21 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Optimum:
+    """What a run that was solved to an optimum gives beside its weights, unrounded.
+
+    The least ``loss``, the recurrent weight ``w_hh``, the outputs ``y_hat`` of every subsequence from the initial state
+    it was trained with, ``coercivity`` (how fast the loss grows with the outputs' mean squared change), and iterations.
+    """
+
+    loss: float
+    w_hh: float
+    y_hat: Float64[np.ndarray, "S N n_y"]
+    coercivity: float
+    iterations: int
+
+
+@dataclass(frozen=True)
 class Trained:
     """What an engine gives back.
 
@@ -65,6 +80,7 @@ class Trained:
     last100_mean: float
     validation: list[float] = field(default_factory=list)
     best_step: int | None = None
+    optimum: Optimum | None = None
 
 
 class Interrupted(Exception):

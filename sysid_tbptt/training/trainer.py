@@ -108,7 +108,9 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     metrics: Metrics = {}
     y_hat: dict[str, np.ndarray] = {}
     if trained.status == "ok":
-        metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, job.config.init_outputs)
+        simulator, config = engine.simulator(job, trained.weights), job.config
+        burn_in = config.burn_in if trained.optimum else None
+        metrics, y_hat = evaluate_and_keep(simulator, data, config.init_outputs, burn_in)
     reason = _divergence(trained, metrics)
     return Outcome(
         status="diverged" if reason else "ok",

@@ -11,6 +11,7 @@ from . import bouc_wen, cascaded_tanks, duffing, linear, rlc, wiener_hammerstein
 
 SOURCES: tuple[Source, ...] = (
     linear.SOURCE,
+    linear.PAPER,
     rlc.SOURCE,
     bouc_wen.SOURCE,
     duffing.SOURCE,

@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64
 
+from ..scaler import Scaler
 from ..series import Series, Units
 from .recording import Part, Recorder, embedded, generator
 
@@ -55,16 +56,23 @@ def record(part: Part) -> Series:
     return RECORDER.series(part, RECORDER.input(_min_max(u)), _min_max(y)[:, np.newaxis])
 
 
-SOURCE = embedded(
+_PROTOCOL = (
+    f"G(z) = (5z+1)/(-2z^2+z) from rest, T = {LENGTH}, uniform output noise of half-width 0.2 (train, val) and 1 "
+    f"(test), each signal scaled to [-1, 1] by itself; val: the training experiment with other noise; seed {SEED}; "
+    "exact difference equation; every step scored (n_init=0)"
+)
+_CITATION = (
+    "Schiller, Heinrich, Lopez, Müller, Tuning the burn-in phase in training recurrent neural networks improves "
+    "their performance, ICLR 2026, section 5.1"
+)
+
+SOURCE = embedded("sim_linear", record, protocol=_PROTOCOL, citation=_CITATION)
+PAPER = embedded(
     "sim_linear",
     record,
-    protocol=(
-        f"G(z) = (5z+1)/(-2z^2+z) from rest, T = {LENGTH}, uniform output noise of half-width 0.2 (train, val) and 1 "
-        f"(test), each signal scaled to [-1, 1] by itself; val: the training experiment with other noise; seed {SEED}; "
-        "exact difference equation; every step scored (n_init=0)"
-    ),
-    citation=(
-        "Schiller, Heinrich, Lopez, Müller, Tuning the burn-in phase in training recurrent neural networks improves "
-        "their performance, ICLR 2026, section 5.1"
-    ),
+    protocol=f"{_PROTOCOL}; not standardised any further",
+    citation=_CITATION,
+    split="paper",
+    scaler=Scaler.identity(1, 1),
 )
+"""The paper's network has no biases, so that the mean of a signal must stay in it."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -21,6 +20,7 @@ from jaxtyping import Float64
 
 from ...errors import DataError
 from ..identity import revision
+from ..scaler import Scaler
 from ..series import Dataset, Series, Units
 from ..source import Source, State
 
@@ -56,25 +56,37 @@ def generator(seed: int, part: Part) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64((seed, PARTS.index(part))))
 
 
-def embedded(name: str, record: Callable[[Part], Series], *, protocol: str, citation: str) -> Source:
-    """The source of a system whose ``record`` simulates one part; nothing is simulated before it is loaded."""
+def embedded(
+    name: str,
+    record: Callable[[Part], Series],
+    *,
+    protocol: str,
+    citation: str,
+    split: str = SPLIT,
+    scaler: Scaler | None = None,
+) -> Source:
+    """The source of a system whose ``record`` simulates one part; nothing is simulated before it is loaded.
+
+    ``scaler`` stands where the signals are not to be standardised.
+    """
+
+    def load(wanted: str) -> Dataset:
+        if wanted != split:
+            raise DataError(f"{name} has no split {wanted!r}; the one it has is named {split!r}")
+        train, val, test = (record("train"),), (record("val"),), (record("test"),)
+        told, cut = f"{split} split: {protocol}", revision(train, val, test)
+        return Dataset(name, split, train, val, test, citation, told, cut, given_scaler=scaler)
+
     return Source(
         name=name,
-        splits=(SPLIT,),
-        load=partial(_load, name, record, protocol, citation),
+        splits=(split,),
+        load=load,
         state=_state,
         size="0 MB",
         origin="embedded",
         licence="BSD-3-Clause (this package)",
         citation=citation,
     )
-
-
-def _load(name: str, record: Callable[[Part], Series], protocol: str, citation: str, split: str) -> Dataset:
-    if split != SPLIT:
-        raise DataError(f"{name} has no split {split!r}; the one it has is named {SPLIT!r}")
-    train, val, test = (record("train"),), (record("val"),), (record("test"),)
-    return Dataset(name, SPLIT, train, val, test, citation, f"{SPLIT} split: {protocol}", revision(train, val, test))
 
 
 def _state() -> State:

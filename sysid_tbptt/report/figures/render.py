@@ -61,7 +61,7 @@ STYLE = {
     "legend.borderaxespad": 0.2,
     "pdf.fonttype": 42,
 }
-_DASHES: dict[str, Any] = {"solid": "-", "dashed": (0, (4, 1.6)), "dotted": (0, (1, 1.3))}
+_DASHES: dict[str, Any] = {"none": "none", "solid": "-", "dashed": (0, (4, 1.6)), "dotted": (0, (1, 1.3))}
 _SHADE = "#dddddd"
 
 

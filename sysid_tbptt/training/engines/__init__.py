@@ -10,8 +10,8 @@ from ...errors import EngineError
 from ..job import Arrays, Control, Job, Trained
 from ..simulator import Simulator
 
-CLOSED_FORM = "closed_form"
-"""Takes the models that need no gradient, whatever was asked for."""
+CLOSED_FORM, IPOPT = "closed_form", "ipopt"
+"""They take what they are for, whatever was asked for: models that need no gradient, and ``optimiser = "ipopt"``."""
 
 
 @runtime_checkable
@@ -36,7 +36,7 @@ def load_engine(name: str) -> Engine:
     Raises:
         EngineError: there is no such engine.
     """
-    if name not in (*ENGINES[1:], CLOSED_FORM):
+    if name not in (*ENGINES[1:], CLOSED_FORM, IPOPT):
         raise EngineError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
     return cast(Engine, import_module(f".{name}", __name__))
 
@@ -44,7 +44,7 @@ def load_engine(name: str) -> Engine:
 def pick(name: str, job: Job) -> tuple[Engine, str | None]:
     """The engine for a job, and, when ``auto`` passed a faster one over, the reason in one line.
 
-    A model that is solved in closed form is, whatever the name.
+    A model that is solved in closed form is, whatever the name, and so is a run to an optimum.
 
     Raises:
         EngineError: an engine asked for by name, or every engine, declines the job.
@@ -52,6 +52,8 @@ def pick(name: str, job: Job) -> tuple[Engine, str | None]:
     closed_form = load_engine(CLOSED_FORM)
     if not closed_form.declines(job):
         return closed_form, None
+    if job.config.optimiser == IPOPT:
+        return _checked(IPOPT, job), None
     if name != "auto":
         return _checked(name, job), None
     passed_over = []

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from sysid_tbptt.report.contests import contests
+from sysid_tbptt.report.figures import initial_states as figures
+from sysid_tbptt.report.initial_states import decay, initial_states, initial_states_table
+from sysid_tbptt.report.tables import write_tables
+from sysid_tbptt.runs.record import Optimum, RunRecord
+from tests.report.made_up import record
+
+S, N, W_HH = 6, 9, 0.6
+
+
+def solved(m, mode, loss, outputs, **fields):
+    run = record(m, 1.0, 1.0, 2.0, seq_len=N, optimiser="ipopt", init_mode=mode, steps=7, **fields)
+    optimum = Optimum(loss=loss, w_hh=W_HH, y_hat=outputs.tolist(), coercivity=0.9, iterations=5)
+    metrics = {part: run.metrics[part] | {"mse_after_burn_in": loss + 1} for part in ("train", "val")}
+    metrics["test"] = {"test": run.metrics["test"]["test"] | {"mse_after_burn_in": loss + 2}}
+    return run.model_copy(update={"optimum": optimum, "metrics": metrics})
+
+
+@pytest.fixture
+def runs():
+    """The outputs of zero initial states differ from those of coupled ones by 2 W_HH^j, in the first subsequence."""
+    coupled = np.random.default_rng(0).normal(size=(S, N, 1))
+    zero = coupled.copy()
+    zero[0, :, 0] += 2 * W_HH ** np.arange(1, N + 1)
+    found = []
+    for m in (0, 4):
+        found += [
+            solved(m, "zero", 3.0 - m / 4, zero),
+            solved(m, "coupled", 1.0, coupled),
+            solved(m, "free", 0.5, zero),
+        ]
+    return found
+
+
+def test_differences_decay_and_regret_are_those_of_the_outputs(runs):
+    rows = initial_states(runs)
+    assert rows["burn_in"].tolist() == [0, 4]
+    assert rows["regret"].tolist() == [2.0, 1.0]
+    assert np.allclose(rows["difference"].iloc[1], 4 * W_HH ** (2 * np.arange(1, N + 1)) / S)
+    assert np.isnan(rows["rate"].iloc[0])
+    assert rows["rate"].iloc[1] == pytest.approx(W_HH**2)
+    assert (rows["train_zero"].tolist(), rows["test_coupled"].tolist()) == ([4.0, 3.0], [3.0, 3.0])
+
+
+def test_the_interval_of_the_decay_covers_the_true_rate_as_often_as_it_says():
+    rng, covered = np.random.default_rng(1), 0
+    for _ in range(400):
+        _, low, high = decay(0.5 ** np.arange(12) * np.exp(rng.normal(size=12)))
+        covered += low <= 0.5 <= high
+    assert 0.91 <= covered / 400 <= 0.98
+
+
+def test_an_m_without_the_benchmark_is_no_row(runs):
+    assert initial_states(runs[:1] + runs[3:])["burn_in"].tolist() == [4]
+    assert not len(initial_states([record(0, 1.0, 1.0, 1.0)]))
+
+
+def test_the_table_says_whether_more_freedom_ever_cost_more(runs):
+    table = initial_states_table(initial_states(runs), runs)
+    assert "free ≤ coupled at 2 and coupled ≤ TBPTT at 2 of 2 values of m" in table.notes[0]
+    losses, decays, performance = (block.rows for block in table.blocks)
+    assert losses["regret"].tolist() == ["20000.0000", "10000.0000"]
+    assert decays["fitted"].tolist()[0] == "–"
+    assert decays["|w_hh|² TBPTT"].tolist() == ["0.3600", "0.3600"]
+    assert performance["test benchmark"].tolist() == ["30000.0000"] * 2
+    worse = [runs[0], runs[1].model_copy(update={"optimum": runs[1].optimum.model_copy(update={"loss": 9.0})})]
+    assert "coupled ≤ TBPTT at 0 of 1" in initial_states_table(initial_states(worse), worse).notes[0]
+
+
+def test_it_is_written_beside_the_burn_in_study(runs, tmp_path):
+    write_tables(runs, tmp_path)
+    text = (tmp_path / "test" / "initial-states-first_order.csv").read_text(encoding="utf-8")
+    assert '"e_9"' in text
+
+
+def test_trained_initial_states_are_no_contenders_on_the_leaderboard(runs):
+    (contest,) = contests(runs)
+    assert [setting.config.init_mode for setting in contest.models["lstm"]] == ["zero", "zero"]
+
+
+def test_figures_show_the_differences_and_the_first_scored_step(runs):
+    pages = figures.pages(runs)
+    ((panel,),) = pages[figures.DIFFERENCE][0].rows
+    line, first = (line for line in panel.lines if line.label == "m = 4")
+    assert line.x == tuple(range(1, N + 1))
+    assert (first.x, first.y) == ((5.0,), line.y[4:5])
+    assert panel.lines[-1].y == pytest.approx(line.y)
+    ((regret, train, test),) = pages[figures.REGRET][0].rows
+    assert regret.lines[0].y == (2.0, 1.0)
+    assert [line.y for line in train.lines] == [(4.0, 3.0), (2.0, 2.0)]
+    assert test.runs == {run.run_id for run in runs}
+
+
+def test_no_optimum_is_no_figure():
+    assert figures.pages([record(0, 1.0, 1.0, 1.0)]) == {figures.DIFFERENCE: [], figures.REGRET: []}
+
+
+def test_an_optimum_survives_its_line(runs):
+    assert RunRecord.from_line(runs[0].to_line()) == runs[0]
+    assert [run.regime for run in runs[:3]] == ["stateless", "coupled", "free"]
+    assert "optimum" not in record(0, 1.0, 1.0, 1.0).to_line()
