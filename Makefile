@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 QUIET := --quiet --disable-pip-version-check
 RESULTS ?= results
-SUITES := paper-synthetic paper-sysid official
+SUITES := paper-synthetic paper-sysid official forecasting
 BENCH := $(SUITES:%=benchmarks/suites/%.toml)
 
 .PHONY: help demo bench report perf test check clean
@@ -37,6 +37,8 @@ demo: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/sysid-tbptt run $(BENCH) --results $(RESULTS) --tables
+	$(BIN)/sysid-tbptt report --results $(RESULTS)
+	$(BIN)/sysid-tbptt run benchmarks/suites/paper-forecasting.toml --results $(RESULTS) --tables
 	$(BIN)/sysid-tbptt report --results $(RESULTS)
 
 report: $(VENV)/.installed

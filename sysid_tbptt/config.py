@@ -30,6 +30,11 @@ class RunConfig(BaseModel):
     suite: str = Field(description="suite that the run belongs to")
     dataset: str = Field(description="data set by name")
     split: str = Field(description="named cut of the data set: paper, official, ...")
+    horizon: int | None = Field(
+        default=None,
+        ge=1,
+        description="forecast steps P: the outputs are the next P values; none: the outputs are simulated",
+    )
     model: str = Field(description="model by name: rnn, gru, lstm, linear_rnn, mean, fir, arx, or a plug-in's")
     hidden_size: int = Field(
         default=8, ge=1, description="width H of each recurrent layer; of fir and arx the order, in samples"
@@ -104,6 +109,8 @@ class RunConfig(BaseModel):
                 f"init_outputs={self.init_outputs} leaves no step of a subsequence of "
                 f"seq_len={self.seq_len} to simulate; choose init_outputs < seq_len"
             )
+        if self.horizon is not None and (self.init_outputs or self.validate_every is not None):
+            raise ValueError("a horizon goes with neither init_outputs nor validate_every: leave them out")
         if self.patience is not None and self.validate_every is None:
             raise ValueError("patience counts validations: set validate_every as well")
         return self

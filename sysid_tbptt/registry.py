@@ -15,7 +15,8 @@ from functools import cache, lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from .data import files, official, paper, simulated
+from .data import files, forecasting, official, paper, simulated
+from .data.horizon import ahead
 from .data.series import Dataset
 from .data.source import Source
 from .errors import DataError, ModelError, near, one_line
@@ -36,34 +37,45 @@ ALIASES = {
 @cache
 def sources() -> tuple[Source, ...]:
     """Every data set known, in the order of the adapters, then the plug-ins; one entry per adapter."""
-    built_in = (*official.SOURCES, *paper.SOURCES, *simulated.SOURCES)
+    built_in = (*official.SOURCES, *paper.SOURCES, *forecasting.SOURCES, *simulated.SOURCES)
     return (*built_in, *(entry.load() for entry in entry_points(group="sysid_tbptt.datasets")))
 
 
-def load_dataset(name: str, split: str | None = None) -> Dataset:
+def load_dataset(name: str, split: str | None = None, horizon: int | None = None) -> Dataset:
     """The data set of that name under a named split; without one, the first split it has.
+
+    With a ``horizon`` its outputs are forecasts of so many samples, see `sysid_tbptt.data.horizon`.
 
     A name that ends in ``.toml`` is the description of a user's own log, see `sysid_tbptt.data.files`; it is
     read anew when its files change, the others once.
 
     Raises:
-        DataError: no such data set or split, or its files cannot be had.
+        DataError: no such data set or split, its files cannot be had, or it needs a horizon.
     """
     if name.endswith(".toml"):
-        return _own_log(name, split)
-    return _known_dataset(ALIASES.get(name, name), split)
+        return _own_log(name, split, horizon)
+    data = _known_dataset(ALIASES.get(name, name), split)
+    if data.forecasts and horizon is None:
+        raise DataError(f"data set '{name}' is a series to forecast: give the horizon in samples, such as 96")
+    return data if horizon is None else _known_ahead(data.name, data.split, horizon)
 
 
-def _own_log(path: str, split: str | None) -> Dataset:
-    data = _read_log(path, files.stamp(path))
+@cache
+def _known_ahead(name: str, split: str, horizon: int) -> Dataset:
+    return ahead(_known_dataset(name, split), horizon)
+
+
+def _own_log(path: str, split: str | None, horizon: int | None) -> Dataset:
+    data = _read_log(path, files.stamp(path), horizon)
     if split not in (None, data.split):
         raise DataError(f"{path}: a user's own log has the split '{data.split}' only, not '{split}'")
     return data
 
 
 @lru_cache(maxsize=8)
-def _read_log(path: str, _stamp: tuple[int, ...]) -> Dataset:
-    return files.from_description(path)
+def _read_log(path: str, _stamp: tuple[int, ...], horizon: int | None) -> Dataset:
+    data = files.from_description(path)
+    return data if horizon is None else ahead(data, horizon)
 
 
 @cache

@@ -32,7 +32,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .config import RunConfig
 from .errors import ConfigError, complaints, near
 
-SELECTING = ("dataset", "split", "model", "hidden_size", "num_layers", "seq_len", "burn_in", "init_mode", "batch_size")
+SELECTING = (
+    "dataset",
+    "split",
+    "horizon",
+    "model",
+    "hidden_size",
+    "num_layers",
+    "seq_len",
+    "burn_in",
+    "init_mode",
+    "batch_size",
+)
 """Filters on these fields choose among a suite's runs; any other field replaces the suite's value."""
 
 FIELDS = tuple(name for name in RunConfig.model_fields if name != "suite")

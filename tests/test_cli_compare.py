@@ -196,7 +196,7 @@ def test_identibench_can_be_forced(compare, results):
 def test_a_model_that_gives_numbers_that_are_not_finite_is_a_row_with_its_reason(compare, results):
     code, said = compare("tests.rivals:wild", "--steps", "2", "--burn-in", "0", "--seed", "0")
     assert code == 1
-    assert "the free-run simulation of train, val, test was not finite" in said.err
+    assert "the outputs for train, val, test were not finite" in said.err
     assert {record.status for record in Store(results).records()} == {"diverged"}
 
 

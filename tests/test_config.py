@@ -15,6 +15,7 @@ OTHER = {
     "suite": "t",
     "dataset": "e",
     "split": "official",
+    "horizon": 7,
     "model": "gru",
     "hidden_size": 9,
     "num_layers": 2,

@@ -145,8 +145,10 @@ def _cache_errors(root: Path) -> Iterator[None]:
         raise DataError(f"cannot write the cache {root}: {error}; free it, or set {ENVIRONMENT}") from error
 
 
-def fetch(subfolder: str, name: str, *, url: str, sha256: str) -> Path:
+def fetch(subfolder: str, name: str, *, url: str, sha256: str | None) -> Path:
     """The file ``name``, found or downloaded from ``url``, its checksum verified.
+
+    Without a checksum the caller verifies what is in it.
 
     Raises:
         DataError: no network, or what was found or downloaded is not the file; nothing half stays behind.
@@ -155,17 +157,18 @@ def fetch(subfolder: str, name: str, *, url: str, sha256: str) -> Path:
     if place is None:
         _download(user_cache() / subfolder / name, url, sha256)
         place = user_cache() / subfolder
-    check_sha256(place / name, sha256, origin=url)
+    if sha256 is not None:
+        check_sha256(place / name, sha256, origin=url)
     return place / name
 
 
-def _download(target: Path, url: str, sha256: str) -> None:
+def _download(target: Path, url: str, sha256: str | None) -> None:
     import pooch
     import requests
 
     pooch.get_logger().setLevel("WARNING")
     try:
-        pooch.retrieve(url, known_hash=f"sha256:{sha256}", fname=target.name, path=target.parent)
+        pooch.retrieve(url, known_hash=sha256 and f"sha256:{sha256}", fname=target.name, path=target.parent)
     except requests.RequestException as error:
         raise DataError(
             f"{target.name} could not be downloaded from {url} ({error}); {place_by_hand(target)}"

@@ -76,6 +76,8 @@ class Dataset:
     ``train``, ``val`` and ``test`` hold one or more records each. ``protocol`` states the split, its source
     and versions; ``revision`` is a hash of all records as cut. ``sha256`` maps each raw file read to its checksum.
     ``given_scaler`` stands where the protocol has another scaling than each channel's own over the training part.
+    ``forecasts`` tells a series that is its own input, and of use only with a ``horizon``, see
+    `sysid_tbptt.data.horizon`.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Dataset:
     revision: str
     sha256: Mapping[str, str] = field(default_factory=dict)
     given_scaler: Scaler | None = None
+    forecasts: bool = False
+    horizon: int | None = None
 
     @cached_property
     def scaler(self) -> Scaler:

@@ -27,8 +27,6 @@ COLUMNS = [
     *(f"{value}_{part}_{end}" for part in PARTS for value in ERRORS for end in SPREAD),
 ]
 PUBLISHED = "published"
-_USED = [*MODEL, *WINDOWS, "regime", "burn_in", "seed", "epochs", "train_mse", "val_mse", "test_mse"]
-"""Columns of `frame` that are looked at: to pick rows takes time by the column."""
 _USED = [*MODEL, *WINDOWS, "regime", "epochs", "burn_in", "seed", "train_mse", "val_mse", "test_mse"]
 """Columns of a run that a row rests on; to cut a frame takes as long as it has columns."""
 
@@ -36,12 +34,14 @@ _USED = [*MODEL, *WINDOWS, "regime", "epochs", "burn_in", "seed", "train_mse", "
 def burn_in_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Rows by N and rule, from the rows of `frame`; MSE in standardised units: median, least and largest over seeds.
 
+    Forecasts have a table of their own, see `sysid_tbptt.report.forecasting`.
+
     ``change`` is that of m* against m = 0 of the same N, in percent; ``m_tried`` counts the values of m to choose from.
     A row needs m = 0 and one more m, each with all the seeds of the study, so that medians are over the same seeds; the
     error of a diverged run is infinite. What was not run is missing. Rows of the rule "published" hold the paper's
     values for the same data, model and N.
     """
-    usable = finished(runs)[_USED]
+    usable = finished(runs[runs["horizon"].isna()])[_USED]
     rows = [row for key, part in usable.groupby(MODEL) for row in _rows(_named(MODEL, key), part)]
     return pd.DataFrame(rows, columns=COLUMNS).drop_duplicates(ignore_index=True)
 

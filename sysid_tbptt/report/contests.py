@@ -28,9 +28,13 @@ class Contest:
 
 
 def contests(records: Iterable[RunRecord]) -> list[Contest]:
-    """The records by protocol and model; runs whose initial states were trained are a study, and no contenders."""
+    """The records by protocol and model.
+
+    No contenders are runs whose initial states were trained, which are a study, and forecasts, which have a table of
+    their own, see `sysid_tbptt.report.forecasting`.
+    """
     parts: dict[tuple[Any, ...], list[RunRecord]] = {}
-    for record in (one for one in records if one.regime not in ("coupled", "free")):
+    for record in (one for one in records if one.regime not in ("coupled", "free") and not one.config.horizon):
         config = record.config
         n_init = (record.provenance.get("data") or {}).get("n_init")
         parts.setdefault((config.suite, config.dataset, config.split, revision(record), n_init), []).append(record)

@@ -11,6 +11,7 @@ import pandas as pd
 
 PAPER_CITATION = "Schiller, Heinrich, Lopez, Müller, ICLR 2026 (arXiv 2602.10911)"
 PAPER_EPOCHS = {"silverbox": 400, "wiener_hammerstein": 400, "rlc": 1500}
+FORECASTING_EPOCHS = {"electricity": 400, "traffic": 400, "solar": 300}
 PAPER_LEARNING_RATES = {"silverbox": 1e-4, "wiener_hammerstein": 1e-4, "rlc": 3e-4}
 
 _VALUES = [f"{value}_{part}" for part in ("train", "test") for value in ("m0", "mstar", "stateful", "bptt")]
@@ -26,7 +27,20 @@ def is_papers(run: Mapping[str, Any]) -> bool:
 @cache
 def paper_tables() -> pd.DataFrame:
     """The paper's system identification tables, indexed by (dataset, N): ``m_star``, and MSE in standardised units."""
-    with files(__package__).joinpath("literature/schiller2026.csv").open(encoding="utf-8") as file:
-        table = pd.read_csv(file, comment="#").set_index(["dataset", "N"])
+    table = _read("schiller2026.csv")
     table[_VALUES] = table[_VALUES].mul(table["mse_scale"], axis=0)
     return table[["m_star", *_VALUES]]
+
+
+@cache
+def forecasting_tables() -> pd.DataFrame:
+    """The paper's forecasting tables, indexed by (dataset, N): ``m_star``, and MSE in standardised units.
+
+    ``last`` is m = N-1; test errors have the paper's divisor, see `sysid_tbptt.training.forecasts`.
+    """
+    return _read("schiller2026_forecasting.csv")
+
+
+def _read(name: str) -> pd.DataFrame:
+    with files(__package__).joinpath(f"literature/{name}").open(encoding="utf-8") as file:
+        return pd.read_csv(file, comment="#").set_index(["dataset", "N"])

@@ -14,6 +14,7 @@ from ..runs.store import file_name
 from .burn_in import PARTS, PUBLISHED, burn_in_table
 from .caption import provenance_line
 from .effect import burn_in_effect, effect_table
+from .forecasting import forecasting_study, forecasting_table, forecasts
 from .formats import MISSING, Block, Table, write_table
 from .frame import by_study, frame
 from .initial_states import initial_states, initial_states_table
@@ -45,12 +46,18 @@ def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     """Writes the tables of every suite as .md, .csv and .tex; returns the files, .md first.
 
     In ``folder/<suite>``: ``<dataset>``, the burn-in study; ``initial-states-<dataset>``, of runs that were solved to
-    an optimum; ``leaderboard-<dataset>``; ``burn-in-effect``, over all data sets.
+    an optimum; ``forecasting-<dataset>``; ``leaderboard-<dataset>``; ``burn-in-effect``, over all data sets.
 
     Raises:
         StoreError: the folder cannot be written.
     """
-    tables = [*_studies(records), *_initial_states(records), *_leaderboards(records), *_effects(records)]
+    tables = [
+        *_studies(records),
+        *_initial_states(records),
+        *_forecasts(records),
+        *_leaderboards(records),
+        *_effects(records),
+    ]
     written = [path for place, table in tables for path in write_table(table, folder.joinpath(*place))]
     return sorted(written, key=lambda path: (path.suffix != ".md", path))
 
@@ -71,6 +78,14 @@ def _initial_states(records: Sequence[RunRecord]) -> _Placed:
     for (suite, dataset), part in rows.groupby(["suite", "dataset"]) if len(rows) else ():
         place = (file_name(str(suite)), f"initial-states-{file_name(str(dataset))}")
         yield place, initial_states_table(part, records)
+
+
+def _forecasts(records: Sequence[RunRecord]) -> _Placed:
+    runs = forecasts(records)
+    rows = forecasting_study(runs)
+    for (suite, dataset), part in rows.groupby(["suite", "dataset"]) if len(rows) else ():
+        place = (file_name(str(suite)), f"forecasting-{file_name(str(dataset))}")
+        yield place, forecasting_table(part, runs, records)
 
 
 def _leaderboards(records: Sequence[RunRecord]) -> _Placed:

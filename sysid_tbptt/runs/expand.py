@@ -92,7 +92,7 @@ def _loaded(fields: dict[str, Any], where: str) -> Dataset:
     """The data of a run, whose model is known."""
     try:
         find_model(str(fields.get("model")))
-        return load_dataset(fields["dataset"], fields.get("split"))
+        return load_dataset(fields["dataset"], fields.get("split"), fields.get("horizon"))
     except ModelError as error:
         raise ModelError(f"{where}, key 'model': {error}") from error
     except DataError as error:

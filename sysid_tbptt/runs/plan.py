@@ -81,7 +81,7 @@ class _Planner:
         self._engines: dict[tuple[object, ...], str] = {}
 
     def plan(self, config: RunConfig) -> Planned:
-        run_id = config.run_id(load_dataset(config.dataset, config.split).revision)
+        run_id = config.run_id(load_dataset(config.dataset, config.split, config.horizon).revision)
         record = self.done(run_id)
         return Planned(config, run_id, record.engine or "" if record else self._engine(config))
 

@@ -52,7 +52,7 @@ class Task:
 
 def build(config: RunConfig) -> tuple[Dataset, Job]:
     """The data and the job of a run; safe to call from several threads."""
-    data = load_dataset(config.dataset, config.split)
+    data = load_dataset(config.dataset, config.split, config.horizon)
     with _BUILDING:
         return data, make_job(config, data)
 
@@ -108,7 +108,7 @@ class _Sitting:
     def _keep(self, outcome: Outcome, data: Dataset) -> None:
         if self.task.weights:
             write_whole(self.task.weights, save({k: v.copy(order="C") for k, v in outcome.trained.weights.items()}))
-        if self.task.predictions:
+        if self.task.predictions and outcome.y_hat:
             write_predictions(self.task.predictions, data.test, outcome.y_hat)
 
     def _resume(self, control: Control, checkpoint: Checkpoint) -> None:

@@ -16,6 +16,7 @@ from ..models.rnn import Recurrent
 from ..registry import build_model
 from .engines import Engine
 from .evaluate import Metrics, evaluate_and_keep
+from .forecasts import evaluate_forecasts
 from .inputs import check_init_outputs, width
 from .job import Control, Job, Trained
 from .windows import BatchOrder, layout
@@ -25,8 +26,8 @@ from .windows import BatchOrder, layout
 class Outcome:
     """What a run yields: the training's course, the metrics of every part, seconds, and the engine's name.
 
-    ``y_hat`` holds the simulated outputs of each test set in physical units. ``train_s`` is wall clock,
-    ``train_cpu_s`` the processor time of the run's own thread.
+    ``y_hat`` holds the simulated outputs of each test set in physical units; forecasts are not kept. ``train_s`` is
+    wall clock, ``train_cpu_s`` the processor time of the run's own thread.
     """
 
     status: Literal["ok", "diverged"]
@@ -101,16 +102,18 @@ def _check_outputs(module: torch.nn.Module, config: RunConfig, n_in: int, n_y: i
 
 
 def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
-    """Trains the job on the engine and scores the result by free-run simulation."""
+    """Trains the job on the engine and scores the result by free-run simulation, or by its forecasts."""
     began, began_cpu = time.perf_counter(), time.thread_time()
     trained = engine.train(job, control)
     trained_at, train_cpu_s = time.perf_counter(), time.thread_time() - began_cpu
     metrics: Metrics = {}
     y_hat: dict[str, np.ndarray] = {}
-    if trained.status == "ok":
-        simulator, config = engine.simulator(job, trained.weights), job.config
+    config = job.config
+    if trained.status == "ok" and data.horizon:
+        metrics = evaluate_forecasts(job.module, trained.weights, data, config.seq_len)
+    elif trained.status == "ok":
         burn_in = config.burn_in if trained.optimum else None
-        metrics, y_hat = evaluate_and_keep(simulator, data, config.init_outputs, burn_in)
+        metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, config.init_outputs, burn_in)
     reason = _divergence(trained, metrics)
     return Outcome(
         status="diverged" if reason else "ok",
@@ -132,4 +135,4 @@ def _divergence(trained: Trained, metrics: Metrics) -> str | None:
         return f"the loss or a weight was not finite at step {trained.steps_done}"
     parts = {"train": metrics["train"], "val": metrics["val"], **metrics["test"]}
     infinite = [part for part, scores in parts.items() if not np.isfinite(scores["mse_scaled"])]
-    return f"the free-run simulation of {', '.join(infinite)} was not finite" if infinite else None
+    return f"the outputs for {', '.join(infinite)} were not finite" if infinite else None

@@ -29,7 +29,7 @@ from .steps import StepQueue
 
 NAME = "cpu"
 PARALLEL = "threads"
-WIDEST = 64
+WIDEST = 96
 """Largest hidden size."""
 _CHUNK_SECONDS = 0.15
 """Between two looks at the clock, the keyboard and the validation schedule."""

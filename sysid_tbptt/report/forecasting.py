@@ -1,0 +1,161 @@
+"""The forecasting study as a table: m* chosen in stage one, the errors of stage two, for each look-back N."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import nan
+from typing import Any
+
+import pandas as pd
+
+from ..runs.record import RunRecord
+from .caption import provenance_line
+from .formats import MISSING, Block, Table, percent, significant
+from .frame import budget_in_words, setting_in_words
+from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables
+from .selection import RULES
+
+RETRAIN = "-retrain"
+STUDY = ["suite", "dataset", "split", "model", "hidden_size", "horizon", "setting", "seq_len", "batch_size", "budget"]
+ERRORS = ("train", "test", "test_paper")
+VALUES = {"m0": "m = 0", "last": "m = N-1", "mstar": "at m*", "stateful": "stateful", "bptt": "full BPTT"}
+PUBLISHED = "published"
+
+
+def forecasts(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """One row a run with a horizon that ended well: its study, stage, m, regime, seed, and MSE in standardised units.
+
+    ``split`` is that of stage one for both stages; ``test_paper`` is the test error with the paper's divisor.
+    """
+    return pd.DataFrame([_run(record) for record in records if record.config.horizon and record.status == "ok"])
+
+
+def _run(record: RunRecord) -> dict[str, Any]:
+    config = record.config
+    (test,) = record.metrics["test"].values()
+    fields = {name: getattr(config, name) for name in ("suite", "dataset", "model", "hidden_size", "horizon")}
+    return fields | {
+        "split": config.split.removesuffix(RETRAIN),
+        "retrained": config.split.endswith(RETRAIN),
+        "setting": setting_in_words(config),
+        "seq_len": config.seq_len,
+        "batch_size": config.batch_size,
+        "budget": budget_in_words(config),
+        "burn_in": config.burn_in,
+        "regime": record.regime,
+        "seed": config.seed,
+        "run_id": record.run_id,
+        "train_mse": record.metrics["train"]["mse_scaled"],
+        "val_mse": record.metrics["val"]["mse_scaled"],
+        "train": record.metrics["train"]["mse_scaled"],
+        "test": test["mse_scaled"],
+        "test_paper": test["mse_paper"],
+    }
+
+
+def forecasting_study(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows by study and rule, from the rows of `forecasts`: medians over seeds, least and largest of m* beside them.
+
+    m* minimises the rule's cost over the runs of stage one; all errors are of stage two. ``change`` is that of the test
+    error at m* relative to m = N-1, the usual forecast of one target a window. Rows of the rule "published" hold the
+    paper's, whose test errors have its divisor.
+    """
+    rows: list[dict[str, Any]] = []
+    for key, part in runs.groupby(STUDY) if len(runs) else ():
+        study = dict(zip(STUDY, key, strict=True))
+        rows += _rows(study, part, _full(study, runs))
+    return pd.DataFrame(rows)
+
+
+def _rows(study: dict[str, Any], part: pd.DataFrame, full: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    stateless = part[part["regime"] == "stateless"]
+    first, second = stateless[~stateless["retrained"]], stateless[stateless["retrained"]]
+    if not len(first) or not len(second):
+        return
+    curve = first.groupby("burn_in")[["train_mse", "val_mse"]].median().reset_index()
+    at, last = second["burn_in"], study["seq_len"] - 1
+    carried = part[(part["regime"] == "stateful") & part["retrained"]]
+    for rule in RULES:
+        m_star = rule.choose(curve, study["dataset"], study["split"])
+        chosen = {"m0": second[at == 0], "last": second[at == last], "mstar": second[at == m_star]}
+        row = study | {"rule": rule.name, "m_star": m_star, "m_tried": len(curve), "seeds": first["seed"].nunique()}
+        for name, runs in (chosen | {"stateful": carried, "bptt": full}).items():
+            row |= _errors(name, runs)
+        yield row | {"change": row["mstar_test"] / row["last_test"] - 1}
+    yield from _published(study)
+
+
+def _full(study: Mapping[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
+    """Full BPTT of the same model and series, in stage two."""
+    found = runs[(runs["regime"] == "bptt") & runs["retrained"]]
+    for name in ("suite", "dataset", "split", "model", "hidden_size", "horizon"):
+        found = found[found[name] == study[name]]
+    return found
+
+
+def _errors(name: str, runs: pd.DataFrame) -> dict[str, float]:
+    errors = {f"{name}_{part}": float(runs[part].median()) if len(runs) else nan for part in ERRORS}
+    spread = {"min": runs["test"].min(), "max": runs["test"].max()} if len(runs) else {"min": nan, "max": nan}
+    return errors | {f"{name}_test_{end}": float(value) for end, value in spread.items()}
+
+
+def _published(study: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The paper's row of the same series and look-back; its errors are rounded, and have its divisor."""
+    place = (study["dataset"], study["seq_len"])
+    if study["split"] != "paper" or place not in forecasting_tables().index:
+        return
+    values = forecasting_tables().loc[place]
+    row = study | {"rule": PUBLISHED, "m_star": int(values["m_star"]), "seeds": 1, "m_tried": nan}
+    row["budget"] = f"{FORECASTING_EPOCHS[study['dataset']]} epochs"
+    for name in ("last", "mstar", "stateful", "bptt"):
+        row |= {f"{name}_train": values[f"{name}_train"], f"{name}_test_paper": values[f"{name}_test"]}
+    yield row | {"change": row["mstar_test_paper"] / row["last_test_paper"] - 1}
+
+
+def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
+    """Rows of `forecasting_study` of one suite and data set as a table to read."""
+    place = (rows["suite"].iloc[0], rows["dataset"].iloc[0])
+    behind = set(runs["run_id"][(runs["suite"] == place[0]) & (runs["dataset"] == place[1])])
+    rules = "; ".join(f"rule {rule.name}: {rule.told}" for rule in RULES)
+    return Table(
+        title=f"{place[0]}: {place[1]}, forecasts of {rows['horizon'].iloc[0]} steps",
+        blocks=[
+            Block("Test MSE, standardised units", _readable(rows, "test")),
+            Block("Test MSE with the paper's divisor", _readable(rows, "test_paper")),
+            Block("Training MSE", _readable(rows, "train")),
+        ],
+        notes=[
+            "The forecast at the end of each look-back window of N samples, mean squared error over all windows and "
+            "horizons. m* is chosen in stage one, trained on the training part; all errors are of stage two, trained "
+            "on training and validation together, with the scaler fitted there. change: test error at m* against "
+            "m = N-1, which scores one step a window, as is usual. The paper's divisor: the sum over the forecasts is "
+            "divided by the samples of the part, of which there are P-1 more. Median over seeds, of m* (least to "
+            "largest). "
+            f"{rules}. Test data decide nothing."
+            + (f" {PUBLISHED}: {PAPER_CITATION}." if (rows["rule"] == PUBLISHED).any() else ""),
+            f"Provenance: {provenance_line([record for record in records if record.run_id in behind])}",
+        ],
+        data=rows,
+    )
+
+
+def _readable(rows: pd.DataFrame, part: str) -> pd.DataFrame:
+    shown = pd.DataFrame({"N": rows["seq_len"].astype(str), "rule": rows["rule"], "m*": rows["m_star"].astype(str)})
+    shown["seeds"] = rows["seeds"].astype(str)
+    for name, heading in VALUES.items():
+        errors = rows[f"{name}_{part}"]
+        if errors.notna().any():
+            spread = name == "mstar" and part == "test"
+            shown[heading] = [_cell(row, f"{name}_{part}", spread) for row in rows.to_dict("records")]
+    if part == "test":
+        shown["change %"] = rows["change"].map(percent)
+    return shown
+
+
+def _cell(row: Mapping[Any, Any], name: str, spread: bool) -> str:
+    if pd.isna(row[name]):
+        return MISSING
+    text = significant(row[name])
+    if not spread or row["seeds"] < 2:
+        return text
+    return f"{text} ({significant(row[f'{name}_min'])} to {significant(row[f'{name}_max'])})"

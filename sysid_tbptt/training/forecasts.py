@@ -1,0 +1,86 @@
+"""Forecasts of whole records, and what a forecasting run is scored by.
+
+A network that is trained to give the next P values at every step of a subsequence of N is asked for a forecast by the N
+last inputs, from a zero state; the one at the last step counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from ..data.scaler import Scaler
+from ..data.series import Dataset, Series
+from ..errors import ConfigError
+from .metrics import score
+from .windows import windows_view
+
+Metrics = dict[str, Any]
+_BATCH = 256
+
+
+def forecast(module: torch.nn.Module, u: Float32[np.ndarray, "T n_u"], seq_len: int) -> Float32[np.ndarray, "W n_out"]:
+    """The forecast made at the end of each window of ``seq_len`` inputs, W = T - N + 1; standardised units."""
+    windows = windows_view(u, seq_len)
+    training = module.training
+    module.eval()
+    with torch.no_grad():
+        made = [module(batch)[:, -1] for batch in windows.split(_BATCH)]
+    module.train(training)
+    return torch.cat(made).numpy()
+
+
+def evaluate_forecasts(
+    module: torch.nn.Module, weights: Mapping[str, np.ndarray], data: Dataset, seq_len: int
+) -> Metrics:
+    """Metrics of every part of a data set of `sysid_tbptt.data.horizon.ahead`, from windows of ``seq_len`` inputs.
+
+    In each record forecasts are made from sample max(n_init, N - 1) on. ``mse_scaled`` and ``mae_scaled`` are means
+    over them and all horizons and channels, in standardised units; the other scores are per channel in physical units,
+    over all horizons; ``n_scored`` counts forecasts. ``mse_paper`` of the test sets divides the sum by the samples of
+    the part, as Schiller et al. 2026 do, and not by the forecasts, which are P - 1 fewer.
+
+    Raises:
+        ConfigError: a part is too short for one window.
+    """
+    module = deepcopy(module)
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    assert data.horizon is not None
+    test = {series.name: _scores(module, [series], data.scaler, seq_len, data.horizon) for series in data.test}
+    for scores in test.values():
+        forecasts = scores["n_scored"]
+        scores["mse_paper"] = scores["mse_scaled"] * forecasts / (forecasts + data.horizon - 1)
+    return {
+        "train": _scores(module, data.train, data.scaler, seq_len, data.horizon),
+        "val": _scores(module, data.val, data.scaler, seq_len, data.horizon),
+        "test": test,
+    }
+
+
+def _scores(module: torch.nn.Module, records: Sequence[Series], scaler: Scaler, seq_len: int, horizon: int) -> Metrics:
+    scaled, physical = [], []
+    for series in records:
+        first = max(series.n_init, seq_len - 1)
+        if first >= len(series):
+            raise ConfigError(
+                f"{series.name}: {len(series)} steps hold no window of seq_len={seq_len}; choose a smaller seq_len"
+            )
+        made = forecast(module, scaler.scale_u(series.u[first - seq_len + 1 :]), seq_len)
+        scaled.append(made - scaler.scale_y(series.y[first:]))
+        physical.append((series.y[first:], scaler.unscale_y(made)))
+    error = np.concatenate(scaled).astype(np.float64)
+    y, y_hat = (np.concatenate(arrays) for arrays in zip(*physical, strict=True))
+    n_y = y.shape[1] // horizon
+    by_channel = score(y=y.reshape(-1, n_y), y_hat=y_hat.reshape(-1, n_y))
+    return {
+        "mse_scaled": float(np.mean(error**2)),
+        "mae_scaled": float(np.mean(np.abs(error))),
+        **{key: value.tolist() for key, value in by_channel.items()},
+        "unit": list(records[0].units.y[:n_y]),
+        "n_scored": len(error),
+    }

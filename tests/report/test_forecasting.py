@@ -1,0 +1,80 @@
+import pytest
+
+from sysid_tbptt.report.contests import contests
+from sysid_tbptt.report.forecasting import forecasting_study, forecasting_table, forecasts
+from sysid_tbptt.report.tables import write_tables
+from tests.report.made_up import CARRIED, FULL, record
+
+N, P = 12, 4
+STAGE_ONE = {0: (1.0, 9.0), 5: (2.0, 3.0), N - 1: (4.0, 4.0)}
+"""Training and validation error by m: m* is 5 by both rules."""
+
+STAGE_TWO = {0: 0.8, 5: 0.5, N - 1: 1.0}
+"""Test error by m."""
+
+
+def forecast_run(m, train, val, test, **fields):
+    run = record(m, train, val, test, horizon=P, **fields)
+    paper = {"test": run.metrics["test"]["test"] | {"mse_paper": 0.9 * test}}
+    return run.model_copy(update={"metrics": run.metrics | {"test": paper}})
+
+
+@pytest.fixture
+def runs():
+    one = [forecast_run(m, *errors, 7.0) for m, errors in STAGE_ONE.items()]
+    two = [
+        forecast_run(m, 0.1, 0.1, test + shift, split="made-retrain", seed=seed)
+        for seed, shift in ((0, 0.0), (1, 0.2), (2, 0.1))
+        for m, test in STAGE_TWO.items()
+    ]
+    carried = forecast_run(N - 1, 0.3, 0.3, 3.0, split="made-retrain", **CARRIED)
+    full = forecast_run(N - 1, 0.2, 0.2, 2.0, split="made-retrain", **FULL)
+    return [*one, *two, carried, full]
+
+
+def study_of(runs):
+    rows = forecasting_study(forecasts(runs))
+    return rows[rows["batch_size"] == 8].reset_index(drop=True)
+
+
+def test_m_is_chosen_in_stage_one_and_errors_are_of_stage_two(runs):
+    row = study_of(runs).iloc[0]
+    assert (row["rule"], row["m_star"], row["m_tried"]) == ("paper", 5, 3)
+    assert row[["m0_test", "mstar_test", "last_test"]].tolist() == pytest.approx([0.9, 0.6, 1.1])
+    assert row["mstar_test_paper"] == pytest.approx(0.9 * 0.6)
+    assert (row["mstar_test_min"], row["mstar_test_max"]) == (0.5, 0.7)
+    assert row["change"] == pytest.approx(0.6 / 1.1 - 1)
+    assert row["bptt_test"] == 2.0
+
+
+def test_stage_one_alone_is_no_row(runs):
+    assert not len(forecasting_study(forecasts(runs[:3])))
+    assert not len(forecasting_study(forecasts([record(0, 1.0, 1.0, 1.0)])))
+
+
+def test_the_papers_weights_hold_for_its_own_series_and_its_values_stand_beside(runs):
+    """On electricity the paper's rule looks at the training error alone: m* is 0."""
+    fields = {"dataset": "electricity", "split": "paper", "seq_len": 48, "hidden_size": 96}
+    ours = [forecast_run(m, *errors, 7.0, **fields) for m, errors in STAGE_ONE.items()]
+    ours += [forecast_run(m, 0.1, 0.1, e, **fields | {"split": "paper-retrain"}) for m, e in STAGE_TWO.items()]
+    rows = forecasting_study(forecasts(ours)).set_index("rule")
+    assert rows["m_star"].to_dict() == {"paper": 0, "val": 5, "published": 10}
+    assert rows.loc["published", "mstar_test_paper"] == 0.146
+    assert rows.loc["published", "change"] == pytest.approx(0.146 / 0.150 - 1)
+
+
+def test_the_table_is_written_and_forecasts_stand_in_no_other(runs, tmp_path):
+    written = {path.name for path in write_tables(runs, tmp_path)}
+    assert written == {f"forecasting-first_order.{suffix}" for suffix in ("md", "csv", "tex")}
+    assert not contests(runs)
+
+
+def test_the_table_reads(runs):
+    rows = study_of(runs)
+    table = forecasting_table(rows, forecasts(runs), runs)
+    test, paper, train = (block.rows for block in table.blocks)
+    assert test["m*"].tolist() == ["5", "5"]
+    assert test.iloc[0][["N", "m = 0", "full BPTT", "change %"]].tolist() == ["12", "0.9000", "2.000", "-45.5"]
+    assert paper["m = N-1"].tolist() == ["0.9900", "0.9900"]
+    assert "change %" not in train
+    assert "runs: 14" in table.notes[-1]
