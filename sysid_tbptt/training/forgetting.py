@@ -20,6 +20,8 @@ LEAST_STEPS = 8
 class Forgetting:
     """lambda = ``factor`` a step, with its percentile bootstrap ``interval`` over pairs (95 %), and ``constant``, the
     least C that holds for all sampled pairs with this lambda: standardised outputs over states as the network has them.
+    C is a largest value: other pairs move it more than lambda, and more pairs raise it. The pairs are driven by
+    overlapping stretches of the same records, so that the interval tells of these data alone.
 
     lambda is the slope of the logarithm of the root mean square of ``decay.ratio`` over pairs, fitted over t from
     ``fitted[0]`` to ``fitted[1]``: the later half of the steps until rounding is reached, so that the start-up, in
