@@ -121,12 +121,16 @@ def test_the_estimate_of_a_run_is_written_beside_its_record(told, results, weigh
     assert f"{kept.factor:.5f}" in said
 
 
-@pytest.mark.parametrize("change", ["data", "options"])
+def twin(**sizes):
+    return build_model("lstm", **sizes)
+
+
+@pytest.mark.parametrize("change", ["identity", "dataset", "model"])
 def test_an_estimate_of_something_else_than_the_run_is_not_written(told, results, weights, change, monkeypatch):
-    options = ["--dataset", "sim_duffing"] if change == "options" else []
-    if change == "data":  # any other part of a run's identity will do
+    other = {"dataset": ["--dataset", "sim_duffing"], "model": ["--model", "tests.test_cli_stability:twin"]}
+    if change == "identity":
         monkeypatch.setattr("sysid_tbptt.config.ALGORITHM_VERSION", 99)
-    assert "written" not in told(weights, "--results", results, "--pairs", "4", *options)
+    assert "written" not in told(weights, "--results", results, "--pairs", "4", *other.get(change, []))
     assert not (results / "stability").exists()
 
 

@@ -44,17 +44,18 @@ def test_the_decay_is_shown_with_its_line_and_bound():
 
 def test_the_study_is_the_burn_in_figures_with_the_bound_scaled_to_the_least_test_error():
     runs = [*study(), record(0, 0.01, 1.0, 0.1, **FULL)]
-    ((_, panel),) = rows(runs, estimate(runs[0]))
+    ((_, panel),) = rows(runs, estimate(runs[0], factor=0.5))
     ((whole,),) = [page.panels for page in burn_in.pages(runs_frame(runs))]
     assert panel.lines[:-1] == whole.lines
     line = panel.lines[-1]
     most, least = max(max(errors[0], errors[2]) for errors in ERRORS.values()), 2.0
-    values = np.array([bound(int(m), 12, 0.8) for m in range(12)])
+    values = np.array([bound(int(m), 12, 0.5) for m in range(12)])
     expected = values * least / values.min()
+    assert expected.max() > 2 * most
     assert line.x == tuple(float(m) for m in range(12) if expected[m] <= most)
     assert np.allclose(line.y, expected[expected <= most])
     marks = by_label(panel.marks)
-    assert marks["N − 1/|ln λ|"].x == pytest.approx(best_burn_in(12, 0.8), abs=1e-5)
+    assert marks["N − 1/|ln λ|"].x == pytest.approx(best_burn_in(12, 0.5), abs=1e-5)
     assert {label: mark.x for label, mark in marks.items() if label != "N − 1/|ln λ|"} == {
         mark.label: mark.x for mark in whole.marks
     }
