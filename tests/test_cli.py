@@ -252,7 +252,9 @@ def test_bad_usage_is_code_2(arguments, capsys):
     assert "_positive" not in said
 
 
-@pytest.mark.parametrize("command", ["datasets", "run", "status", "score", "choose", "report", "compare", "submit"])
+@pytest.mark.parametrize(
+    "command", ["datasets", "run", "status", "score", "stability", "choose", "report", "compare", "submit"]
+)
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

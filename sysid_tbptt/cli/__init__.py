@@ -15,10 +15,10 @@ from typing import NoReturn
 from rich.console import Console
 
 from ..errors import SysidError
-from . import choose, cite, compare, datasets, report, run, score, status, submit
+from . import choose, cite, compare, datasets, report, run, score, stability, status, submit
 from .printing import BAD_INPUT, OK, STOPPED
 
-COMMANDS = (datasets, run, status, score, choose, report, cite, compare, submit)
+COMMANDS = (datasets, run, status, score, stability, choose, report, cite, compare, submit)
 """Each adds itself to the parser by ``add(commands)``."""
 
 

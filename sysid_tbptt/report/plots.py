@@ -15,8 +15,9 @@ from ..runs.atomic import write_whole
 from ..runs.choice import validation_error
 from ..runs.predictions import read_predictions
 from ..runs.record import RunRecord
+from ..runs.stability import read_stability
 from ..runs.store import Store, file_name
-from .figures import burn_in, initial_states, loss, note, simulation, train_time
+from .figures import burn_in, initial_states, loss, note, simulation, stability, train_time
 from .figures.traces import Page
 from .frame import by_study, frame
 from .leaderboard import board
@@ -45,7 +46,8 @@ def runs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
 def write_figures(store: Store) -> list[Path]:
     """Writes the figures of every suite and data set into the results folder's ``figures``; returns the files.
 
-    Simulations are shown, where predictions are on disk, of the run of each model with the least validation error.
+    Simulations are shown, where predictions are on disk, of the run of each model with the least validation error, and
+    stability of the runs whose estimates are there.
 
     Raises:
         SysidError: a package of the extra ``plots`` is missing.
@@ -58,12 +60,23 @@ def write_figures(store: Store) -> list[Path]:
         for figure in STUDIES:
             stem = store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{figure.NAME}"
             written += _write(draw, figure.pages(runs), figure.NOTE, records, stem)
+        stem = store.root / "figures" / file_name(suite) / file_name(dataset)
         for name, pages in initial_states.pages(records).items():
-            stem = store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{name}"
-            written += _write(draw, pages, initial_states.NOTES[name], records, stem)
+            written += _write(draw, pages, initial_states.NOTES[name], records, stem.with_name(f"{stem.name}-{name}"))
+        written += _write_stability(draw, store, runs, records)
     for record in best_predicted(store):
         written += write_simulation(store, record)
     return written + write_ranks(everything, store.root / "figures")
+
+
+def _write_stability(draw: Draw, store: Store, runs: pd.DataFrame, records: Sequence[RunRecord]) -> list[Path]:
+    """The figure of the estimates of runs of one suite and data set; none where there is no estimate."""
+    config = records[0].config
+    ours = {record.run_id for record in records}
+    estimates = [found for found in read_stability(store.root, config.suite) if found.run_id in ours]
+    stem = store.root / "figures" / file_name(config.suite) / f"{file_name(config.dataset)}-{stability.NAME}"
+    text = f"{stability.NOTE} {stability.told(estimates)}"
+    return _write(draw, stability.pages(runs, estimates), text, records, stem)
 
 
 def write_ranks(records: Sequence[RunRecord], folder: Path) -> list[Path]:

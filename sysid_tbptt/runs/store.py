@@ -4,6 +4,7 @@
     results/checkpoints/<run_id>.safetensors                              of runs under way
     results/weights/<run_id>.safetensors                                  where they are kept
     results/predictions/<run_id>.npz                                      of the test sets, beside the weights
+    results/stability/<suite>/<run_id>.json                               how fast a network forgets, where estimated
 
 Only one process writes records to a folder at a time, see `locked`.
 """

@@ -48,11 +48,12 @@ def pages(runs: pd.DataFrame) -> list[Page]:
     keys = [key for key, _, _ in studies]
     blocks: dict[tuple[object, ...], list[Panel]] = {}
     for key, part, of_model in studies:
-        blocks.setdefault(groups.block(key), []).append(_panel(key, groups.title(key, keys), part, of_model))
+        blocks.setdefault(groups.block(key), []).append(panel(key, groups.title(key, keys), part, of_model))
     return paged(list(blocks.values()), GRID)
 
 
-def _panel(key: Key, title: str, part: pd.DataFrame, of_model: pd.DataFrame) -> Panel:
+def panel(key: Key, title: str, part: pd.DataFrame, of_model: pd.DataFrame) -> Panel:
+    """One study; ``of_model`` are all runs of its model, from which its levels come."""
     beside = {"stateful": stateful(of_model, key), "BPTT": bptt(of_model, key["budget"])}
     chosen = groups.chosen_m(part)
     bent = bend(sorted({int(m) for m in part["burn_in"]}))

@@ -23,9 +23,14 @@ def source(records: Sequence[RunRecord]) -> str:
         f"engine {_once(record.engine for record in records)}",
         _once(at.get("device") for at in sources),
         f"sysid-tbptt {_once((at.get('versions') or {}).get('sysid-tbptt') for at in sources)}",
-        f"commit {_once(map(_commit, sources))}",
+        f"commit {commits(sources)}",
     ]
     return "; ".join(part for part in parts if part and not part.endswith(" ")) + "."
+
+
+def commits(sources: Iterable[dict[str, Any]]) -> str:
+    """The commits of provenances, each once, in short."""
+    return _once(map(_commit, sources))
 
 
 def _seeds(seeds: set[int]) -> str:

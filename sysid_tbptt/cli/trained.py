@@ -1,0 +1,63 @@
+"""A file of trained weights as a module, with the data set that it is asked about."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .options import positive
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..data.series import Dataset
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The module, what it is by name and width, and the data."""
+
+    module: torch.nn.Module
+    data: Dataset
+    model: str
+    hidden_size: int
+    num_layers: int
+    init_outputs: int
+
+
+def add_weights(command: argparse.ArgumentParser, *, needs_dataset: bool) -> None:
+    """The weights, and what tells their model and data."""
+    command.add_argument("weights", metavar="WEIGHTS", help="safetensors file, torch's names of the weights")
+    command.add_argument("--dataset", required=needs_dataset, help="data set by name")
+    command.add_argument("--split", help="named cut (default: the data set's first)")
+    command.add_argument("--model", help="model by name (default: read from the weights of an rnn, gru or lstm)")
+    command.add_argument("--hidden-size", type=positive, help="width (default: read from the weights)")
+    command.add_argument("--num-layers", type=positive, help="layers (default: read from the weights)")
+    command.add_argument(
+        "--init-outputs", type=positive, metavar="K", help="measured outputs it was trained to start from (default: 0)"
+    )
+
+
+def load_trained(options: argparse.Namespace) -> Trained:
+    """What the options of `add_weights` name.
+
+    Raises:
+        DataError: the data set cannot be had.
+        ModelError: the weights cannot be read, or do not fit the model.
+    """
+    from ..registry import build_model, load_dataset
+    from ..training.inputs import width
+    from ..training.weights import n_layers, put_weights, read_weights, zoo_shape
+
+    data = load_dataset(options.dataset, options.split)
+    weights = read_weights(options.weights)
+    name, hidden_size, num_layers = options.model, options.hidden_size, options.num_layers or n_layers(weights)
+    init_outputs = options.init_outputs or 0
+    if name is None or hidden_size is None:
+        cell, units = zoo_shape(weights, options.weights)
+        name, hidden_size = name or cell, hidden_size or units
+    sizes: dict[str, Any] = {"hidden_size": hidden_size, "num_layers": num_layers}
+    module = build_model(name, n_u=width(data.n_u, data.n_y, init_outputs), n_y=data.n_y, **sizes)
+    put_weights(module, weights, options.weights)
+    return Trained(module, data, name, hidden_size, num_layers, init_outputs)

@@ -1,0 +1,130 @@
+"""Estimates of how fast a run's network forgets, as files beside its record; figures are made from them without torch.
+
+results/stability/<suite>/<run_id>.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..config import RunConfig
+from ..errors import StoreError, complaints
+from ..training.decay import Decay
+from ..training.forgetting import Forgetting
+from .atomic import write_whole
+from .record import finite
+from .store import file_name
+
+SCHEMA = 1
+"""Raised, with a migration, when the fields of an estimate change their meaning."""
+
+POINTS, DIGITS = 100, 6
+"""Steps and digits that are kept of a decay."""
+BAND = (0.05, 0.95)
+"""Quantiles over pairs."""
+
+
+class Curve(BaseModel):
+    """Output distance over state distance at some steps ``t``: quantiles and root mean square over pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    t: list[int]
+    median: list[float]
+    low: list[float]
+    high: list[float]
+    rms: list[float]
+
+
+class StabilityRecord(BaseModel):
+    """The estimate of one run's weights, see `sysid_tbptt.training.forgetting.Forgetting`; ``seed`` drew the pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    version: int = Field(default=SCHEMA, alias="schema")
+    run_id: str
+    config: RunConfig
+    factor: float = Field(alias="lambda", gt=0)
+    interval: tuple[float, float]
+    constant: float
+    scale: float
+    fitted: tuple[int, int]
+    pairs: int
+    seed: int
+    curve: Curve
+    provenance: dict[str, Any] = {}
+
+    @classmethod
+    def of(
+        cls, found: Forgetting, *, run_id: str, config: RunConfig, seed: int, provenance: Mapping[str, Any]
+    ) -> StabilityRecord:
+        """The record of an estimate."""
+        measured = {name: getattr(found, name) for name in ("factor", "interval", "constant", "scale", "fitted")}
+        kept = {"pairs": len(found.decay.ratio), "curve": thinned(found.decay, found.fitted[1])}
+        made = {"run_id": run_id, "config": config, "seed": seed, "provenance": dict(provenance)}
+        return cls.model_validate(made | measured | kept)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether lambda and all of its interval are less than 1."""
+        return max(self.factor, *self.interval) < 1
+
+
+def thinned(decay: Decay, last: int) -> Curve:
+    """The curve of a decay at `POINTS` steps up to ``last``, evenly spaced."""
+    t = np.unique(np.linspace(1, last, POINTS).round().astype(int))
+    ratio = decay.ratio[:, t - 1]
+    low, median, high = np.quantile(ratio, [BAND[0], 0.5, BAND[1]], axis=0)
+    rms = np.sqrt(np.square(ratio).mean(axis=0))
+    return Curve(t=t.tolist(), median=_short(median), low=_short(low), high=_short(high), rms=_short(rms))
+
+
+def _short(values: np.ndarray) -> list[float]:
+    return [float(f"{value:.{DIGITS}g}") for value in values]
+
+
+def stability_file(root: Path, config: RunConfig, run_id: str) -> Path:
+    """Where the estimate of a run is kept in a results folder."""
+    return root / "stability" / file_name(config.suite) / f"{run_id}.json"
+
+
+def write_stability(root: Path, record: StabilityRecord) -> Path:
+    """Writes an estimate in place of an earlier one of the same run; returns the file.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    path = stability_file(root, record.config, record.run_id)
+    text = json.dumps(finite(record.model_dump(by_alias=True)), allow_nan=False)
+    write_whole(path, f"{text}\n".encode())
+    return path
+
+
+def read_stability(root: Path, suite: str) -> list[StabilityRecord]:
+    """The estimates of a suite's runs, in the order of their files.
+
+    Raises:
+        StoreError: a file cannot be read, or is no estimate; the message names it.
+    """
+    return [_read(path) for path in sorted((root / "stability" / file_name(suite)).glob("*.json"))]
+
+
+def _read(path: Path) -> StabilityRecord:
+    try:
+        record = StabilityRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from error
+    except ValidationError as error:
+        raise StoreError(
+            f"{path}: no estimate of a network's stability: {complaints(error, StabilityRecord)}; "
+            "`sysid-tbptt stability` writes it anew"
+        ) from error
+    if record.version != SCHEMA:
+        raise StoreError(f"{path}: schema {record.version} where {SCHEMA} is known; use a newer version of sysid-tbptt")
+    return record
