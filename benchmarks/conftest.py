@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from sysid_tbptt.config import RunConfig
+from sysid_tbptt.data.horizon import ahead
 from sysid_tbptt.data.series import Dataset, Series, Units
 from sysid_tbptt.training.job import Job
 from sysid_tbptt.training.trainer import make_job
@@ -57,6 +58,7 @@ def data() -> Dataset:
 def job(data: Dataset) -> Callable[..., Job]:
     def build(**changes: Any) -> Job:
         fields = {"suite": "speed", "dataset": "noise", "split": "made", "learning_rate": 1e-4, **changes}
-        return make_job(RunConfig(**fields), data)
+        config = RunConfig(**fields)
+        return make_job(config, ahead(data, config.horizon) if config.horizon else data)
 
     return build

@@ -22,6 +22,8 @@ TRAINING = {
     "fraction_of_peak": "{:.2f}",
     "peak_memory_mb": "{:.1f}",
 }
+FORECASTING = {name: TRAINING[name] for name in ("N", "m", "ms_per_step", "reference_ms_per_step", "ratio")}
+FORECASTING["peak_memory_mb"] = TRAINING["peak_memory_mb"]
 BPTT = {"cell": "{}", "microseconds_per_sample": "{:.3f}", "ratio": "{:.0f}", "peak_memory_mb": "{:.1f}"}
 SIMULATION = {"cell": "{}", "ms_per_40k_samples": "{:.2f}", "ratio": "{:.1f}"}
 
@@ -50,6 +52,8 @@ def main(path: Path) -> None:
         "## Threads",
         THREADS,
         scaling(measured),
+        "## Forecasting (LSTM, 96 units, horizon 96, B = 24, one run at a time)",
+        table("test_forecasting", FORECASTING, measured),
         "## One window over the whole record (N = T = 20000, B = 1)",
         table("test_full_bptt", BPTT, measured),
         "## Free-run simulation of 40000 samples",

@@ -65,6 +65,29 @@ def test_training(cell: str, N: int, m: int, threads: int, job: Any, peak: float
     )
 
 
+@pytest.mark.parametrize("N", [48, 96, 192])
+@pytest.mark.parametrize("scored", ["all", "last"])
+def test_forecasting(N: int, scored: str, job: Any, benchmark: Any) -> None:
+    """The paper's forecasting network: 96 units, a head of 96 steps, 24 windows a step."""
+    m = {"all": 0, "last": N - 1}[scored]
+
+    def run(steps: int) -> Job:
+        shape = {"model": "lstm", "hidden_size": 96, "horizon": 96, "batch_size": 24}
+        return job(**shape, seq_len=N, burn_in=m, steps=steps)
+
+    theirs = reference_path.losses(run(1))
+    assert_equivalent(run(CHECKED_STEPS), [next(theirs) for _ in range(CHECKED_STEPS)])
+    seconds = compare(benchmark, run(round_steps(run)), lambda: next(theirs), 1)
+    benchmark.extra_info.update(
+        N=N,
+        m=m,
+        ms_per_step=1e3 * seconds["ours"],
+        reference_ms_per_step=1e3 * seconds["theirs"],
+        ratio=seconds["theirs"] / seconds["ours"],
+        peak_memory_mb=peak_memory(run(2)) / 1e6,
+    )
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_full_bptt(cell: str, job: Any, benchmark: Any) -> None:
     """One window, the whole record: the time is that of the chain of steps."""
