@@ -34,7 +34,7 @@ _USED = [*MODEL, *WINDOWS, "regime", "epochs", "burn_in", "seed", "train_mse", "
 def burn_in_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Rows by N and rule, from the rows of `frame`; MSE in standardised units: median, least and largest over seeds.
 
-    Forecasts have a table of their own, see `sysid_tbptt.report.forecasting`.
+    Forecasts have a table of their own, see `sysid_tbptt.report.forecasting_table`.
 
     ``change`` is that of m* against m = 0 of the same N, in percent; ``m_tried`` counts the values of m to choose from.
     A row needs m = 0 and one more m, each with all the seeds of the study, so that medians are over the same seeds; the

@@ -31,7 +31,7 @@ def contests(records: Iterable[RunRecord]) -> list[Contest]:
     """The records by protocol and model.
 
     No contenders are runs whose initial states were trained, which are a study, and forecasts, which have a table of
-    their own, see `sysid_tbptt.report.forecasting`.
+    their own, see `sysid_tbptt.report.forecasting_table`.
     """
     parts: dict[tuple[Any, ...], list[RunRecord]] = {}
     for record in (one for one in records if one.regime not in ("coupled", "free") and not one.config.horizon):

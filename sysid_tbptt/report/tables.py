@@ -14,7 +14,7 @@ from ..runs.store import file_name
 from .burn_in import PARTS, PUBLISHED, burn_in_table
 from .caption import provenance_line
 from .effect import burn_in_effect, effect_table
-from .forecasting import forecasting_study, forecasting_table, forecasts
+from .forecasting_table import forecasting_study, forecasting_table, forecasts
 from .formats import MISSING, Block, Table, write_table
 from .frame import by_study, frame
 from .initial_states import initial_states, initial_states_table

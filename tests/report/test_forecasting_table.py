@@ -1,7 +1,7 @@
 import pytest
 
 from sysid_tbptt.report.contests import contests
-from sysid_tbptt.report.forecasting import forecasting_study, forecasting_table, forecasts
+from sysid_tbptt.report.forecasting_table import forecasting_study, forecasting_table, forecasts
 from sysid_tbptt.report.tables import write_tables
 from tests.report.made_up import CARRIED, FULL, record
 
