@@ -29,16 +29,12 @@ STUDIES = (burn_in, train_time, loss)
 
 
 def runs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """The rows of `frame`, with engine, device, threads, loss curve and steps done beside them."""
+    """The rows of `frame`, with the loss curve beside them."""
     runs, by_id = frame(records), {record.run_id: record for record in records}
     of = [by_id[run_id] for run_id in runs["run_id"]]
     return runs.assign(
-        engine=[record.engine or "" for record in of],
-        device=[str(record.provenance.get("device") or "") for record in of],
-        threads=[int(record.provenance.get("threads") or 0) for record in of],
         curve=pd.Series([record.loss.curve for record in of], index=runs.index, dtype=object),
         curve_every=[record.loss.curve_every for record in of],
-        steps_done=[record.steps_done for record in of],
     )
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
+import numpy as np
 import pandas as pd
+
+Curve = pd.DataFrame | Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,16 @@ class Rule:
     told: str
     caps: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
-    def choose(self, curve: pd.DataFrame, dataset: str, split: str) -> int:
-        """m* from rows of ``burn_in``, ``train_mse`` and ``val_mse``."""
-        cap = self.caps.get((dataset, split))
-        allowed = curve if cap is None else curve[curve["burn_in"] <= cap]
-        by_m = allowed.set_index("burn_in").sort_index()
-        cost = (1 - self.val_weight) * by_m["train_mse"] + self.val_weight * by_m["val_mse"]
-        return int(by_m.index[int(cost.argmin())])
+    def cost(self, curve: Curve) -> np.ndarray:
+        """What is minimised, from ``train_mse`` and ``val_mse``; infinite errors have an infinite cost."""
+        weights = {"train_mse": 1 - self.val_weight, "val_mse": self.val_weight}
+        return np.sum([weight * np.asarray(curve[name]) for name, weight in weights.items() if weight], axis=0)
+
+    def choose(self, curve: Curve, dataset: str, split: str) -> int:
+        """m* from ``burn_in``, ``train_mse`` and ``val_mse``, each with a value a run."""
+        m, cost = np.asarray(curve["burn_in"]), self.cost(curve)
+        allowed = m <= self.caps.get((dataset, split), inf)
+        return int(m[allowed][np.lexsort((m[allowed], cost[allowed]))[0]])
 
 
 PAPER = Rule(

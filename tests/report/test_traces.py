@@ -7,6 +7,7 @@ from sysid_tbptt.report.figures import burn_in, loss, note, simulation, train_ti
 from sysid_tbptt.report.figures.traces import COLUMN_WIDTH, PAGE_WIDTH, Grid, Panel, paged
 from sysid_tbptt.report.plots import runs_frame
 from sysid_tbptt.report.selection import RULES
+from sysid_tbptt.report.studies import studies
 from sysid_tbptt.runs.predictions import Prediction
 from tests.report.made_up import CARRIED, ERRORS, FULL, record, study
 
@@ -72,7 +73,7 @@ BESIDE = [
 
 def test_horizontal_lines_and_marks_are_those_of_the_table():
     records = [*study(batch_size=6), *study(2.0, batch_size=6, seq_len=24), *BESIDE]
-    table, found = burn_in_table(runs_frame(records)), panels(burn_in, *records)
+    table, found = burn_in_table(studies(runs_frame(records))), panels(burn_in, *records)
     assert [panel.title.split("\n")[0] for panel in found] == ["N = 12", "N = 24"]
     for n, panel in zip((12, 24), found, strict=True):
         rows = table[table["seq_len"] == n].set_index("rule")

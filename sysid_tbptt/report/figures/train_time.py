@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ..regimes import WINDOWS, bptt
+from ..studies import MACHINE
 from . import groups
 from .groups import Key
 from .traces import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, Bar, Look, Page, Panel
 
 NAME = "time"
 NOTE = "Processor seconds of training a run, evaluation left out: median over m and seeds, whisker from least to most."
-MACHINE = ["engine", "device", "threads"]
 LOOKS = {"stateless": Look(BLUE), "stateful": Look(ORANGE), "bptt": Look(GREY)}
 
 _BAR_INCHES, _FRAME_INCHES, _PAGE_INCHES = 0.18, 0.65, 8.0
