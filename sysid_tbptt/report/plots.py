@@ -16,7 +16,7 @@ from ..runs.choice import validation_error
 from ..runs.predictions import read_predictions
 from ..runs.record import RunRecord
 from ..runs.store import Store, file_name
-from .figures import burn_in, loss, note, simulation, train_time
+from .figures import burn_in, cost, heat_map, loss, note, simulation, train_time
 from .figures.traces import Page
 from .frame import by_study, frame
 from .leaderboard import board
@@ -24,7 +24,7 @@ from .ranks import standings
 
 Draw = Callable[[Page], dict[str, bytes]]
 
-STUDIES = (burn_in, train_time, loss)
+STUDIES = (burn_in, heat_map, train_time, cost, loss)
 """Figures of a suite and data set: each has a name, a note, and makes pages of a frame of runs."""
 
 
