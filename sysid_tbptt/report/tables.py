@@ -13,6 +13,7 @@ from ..runs.record import RunRecord
 from ..runs.store import file_name
 from .burn_in import PARTS, PUBLISHED, burn_in_table
 from .caption import provenance_line
+from .differences import Outputs, differences
 from .effect import burn_in_effect, effect_table
 from .formats import MISSING, MSE_SCALE, Block, Table, mse, write_table
 from .frame import by_study, by_suite, frame
@@ -29,16 +30,17 @@ HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "state
 _WORDS = (*VARYING_WORDS, "budget", "rule")
 
 
-def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
+def write_tables(records: Sequence[RunRecord], folder: Path, outputs: Outputs | None = None) -> list[Path]:
     """Writes the tables of every suite as .md, .csv and .tex; returns the files, .md first.
 
     In ``folder/<suite>``: ``<dataset>``, the burn-in study; ``leaderboard-<dataset>``; ``burn-in-effect``, over all
-    data sets; and ``questions-<name>``, see `sysid_tbptt.report.questions`.
+    data sets; ``questions-<name>``, see `sysid_tbptt.report.questions`; and, of runs of the paper's, ``differences``.
+    ``outputs`` tells where simulated outputs of a run are, if they are kept.
 
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: the folder cannot be written, or simulated outputs cannot be read.
     """
-    tables = [*_studies(records), *_leaderboards(records), *_effects(records)]
+    tables = [*_studies(records, outputs), *_leaderboards(records), *_effects(records)]
     written = [path for place, table in tables for path in write_table(table, folder.joinpath(*place))]
     return sorted(written, key=lambda path: (path.suffix != ".md", path))
 
@@ -47,13 +49,15 @@ _Placed = Iterator[tuple[tuple[str, str], Table]]
 """Tables with the names of their folder and file."""
 
 
-def _studies(records: Sequence[RunRecord]) -> _Placed:
+def _studies(records: Sequence[RunRecord], outputs: Outputs | None) -> _Placed:
     for suite, part in by_suite(records).items():
         found = list(studies(frame(part)))
         for dataset, rows in burn_in_table(found).groupby("dataset"):
             yield (file_name(suite), file_name(str(dataset))), burn_in(rows, by_study(part)[suite, str(dataset)])
         for name, table in asked(suite, found, part):
             yield (file_name(suite), f"questions-{name}"), table
+        if different := differences(suite, found, records, outputs):
+            yield (file_name(suite), "differences"), different
 
 
 def _leaderboards(records: Sequence[RunRecord]) -> _Placed:

@@ -17,6 +17,8 @@ from tests.conftest import config_of
 NASTY = r"a_b&%$#{}~^\<script>|`c`"
 PAPERS = {"dataset": "silverbox", "split": "paper", "hidden_size": 8, "seq_len": 100, "batch_size": 100}
 PAPERS |= {"learning_rate": 1e-4, "epochs": 400}
+OTHERS = ("leaderboard-", "burn-in-effect", "questions-", "differences")
+"""How tables other than the burn-in study are called."""
 
 
 def curve(**config):
