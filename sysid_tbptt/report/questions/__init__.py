@@ -34,12 +34,12 @@ _WORDS = (
 
 def asked(suite: str, studies: Sequence[Study], records: Sequence[RunRecord]) -> Iterator[tuple[str, Table]]:
     """The names and tables of the questions that the studies of a suite answer; ``records`` are those of the suite."""
+    under = [_rules(), f"Provenance: {provenance_line(records)}"] if studies else []
     for question in QUESTIONS:
         rows = question.rows(studies)
         if len(rows):
             blocks = [_block(str(dataset), part, question.readable(part)) for dataset, part in rows.groupby("dataset")]
-            notes = [question.NOTE, _rules(), f"Provenance: {provenance_line(records)}"]
-            yield question.NAME, Table(f"{suite}: {question.TITLE}", blocks, notes, rows)
+            yield question.NAME, Table(f"{suite}: {question.TITLE}", blocks, [question.NOTE, *under], rows)
 
 
 def _block(dataset: str, rows: pd.DataFrame, readable: pd.DataFrame) -> Block:

@@ -70,22 +70,23 @@ def rows(studies: Iterable[Study]) -> pd.DataFrame:
     MSE in standardised units, medians over the seeds. The ratio of seconds is missing where the machines differ, and
     ``by_doubling`` where both cost the same.
     """
-    ordered = sorted(studies, key=lambda study: (_family(study), study.seq_len))
-    found = [row for _, family in groupby(ordered, _family) for row in _rows(list(family))]
+    ordered = sorted(studies, key=lambda study: (family(study), study.seq_len))
+    found = [row for _, alike in groupby(ordered, family) for row in _rows(list(alike))]
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def _family(study: Study) -> tuple[Any, ...]:
+def family(study: Study) -> tuple[Any, ...]:
+    """What studies share that differ in N alone."""
     return tuple(study.key[name] for name in FAMILY)
 
 
-def _rows(family: Sequence[Study]) -> Iterator[dict[str, Any]]:
-    for short, long in pairwise(family):
+def _rows(alike: Sequence[Study]) -> Iterator[dict[str, Any]]:
+    for short, long in pairwise(alike):
         for m, rules in short.chosen.items():
             yield _compared(NEXT_ZERO, rules, Option(short, m), Option(long, 0))
         for (m, other), rules in _both_chosen(short, long).items():
             yield _compared(NEXT_CHOSEN, rules, Option(short, m), Option(long, other))
-    yield from _budgets([(Option(study, 0), Option(study, study.m_star(VAL))) for study in family])
+    yield from _budgets([(Option(study, 0), Option(study, study.m_star(VAL))) for study in alike])
 
 
 def _both_chosen(short: Study, long: Study) -> dict[tuple[int, int], str]:
