@@ -19,12 +19,13 @@ from ..studies import MODEL, Study
 NAME = "seed-spread"
 TITLE = "does the effect of m exceed the spread over seeds?"
 ONE_SEED = "one seed: spread not known"
+NO_EFFECT = "m* is 0"
 APART, OVERLAP = "yes", "no"
 NOTE = (
     "Test MSE of each seed at m = 0 and at m*: median (least to largest); spread: standard deviation over mean. "
     f"Exceeds the spread: {APART} where every seed at m* is better, or every seed worse, than all seeds at m = 0. p: "
     "paired two-sided Wilcoxon signed-rank test over seeds, Holm-corrected over the model's rows; with fewer than "
-    f"{MIN_PAIRS} seeds there is no test."
+    f"{MIN_PAIRS} seeds there is no test. The same of the leaderboard's measure: burn-in-effect."
 )
 SIDES = ("m0", "mstar")
 COLUMNS = [
@@ -60,7 +61,7 @@ def _rows(study: Study) -> Iterator[dict[str, Any]]:
             **_spread("m0", at_zero),
             **_spread("mstar", at_m),
             "change": change(at_m, at_zero),
-            "exceeds": _exceeds(at_m, at_zero),
+            "exceeds": _exceeds(at_m, at_zero) if m else NO_EFFECT,
             "p": paired_p(at_m, at_zero) if m else nan,
         }
 

@@ -41,6 +41,15 @@ def test_more_burn_in_on_a_short_window_is_better_where_it_has_less_error_for_le
     assert against_zero["rule"] == "paper, val"
 
 
+def test_what_has_less_error_for_more_is_not_told_to_be_better():
+    """In epochs the longer window may even be the cheaper one."""
+    short = window(12, {0: 2.0, 5: 1.0}, epochs=4, steps=30)
+    found = row(rows(*short, *window(24, {0: 1.5, 5: 0.5}, epochs=4, steps=10)), comparison=NEXT_ZERO)
+    assert (found["error_ratio"], found["samples_ratio"], found["better"]) == (1.5, pytest.approx(2 / 3), OPEN)
+    found = row(rows(*short, *window(24, {0: 0.5, 5: 0.5}, epochs=4, steps=10)), comparison=NEXT_ZERO)
+    assert found["better"] == SECOND
+
+
 def test_the_change_by_doubling_compounds_to_the_whole():
     found = row(rows(*window(3, {0: 2.0, 2: 1.0}), *window(24, {0: 0.5, 5: 0.4})), comparison=NEXT_ZERO)
     assert found["samples_ratio"] == 8
@@ -67,6 +76,12 @@ def test_a_budget_buys_what_validates_best_within_it():
     assert [large[f"first_{name}"] for name in ("seq_len", "burn_in")] == [12, 5]
     assert [large[f"second_{name}"] for name in ("seq_len", "burn_in")] == [24, 0]
     assert (small["better"], large["better"]) == (FIRST, FIRST)
+
+
+def test_test_errors_do_not_choose_what_a_budget_buys():
+    short, long = ([record(m, 1.0, val, 1 / val, seq_len=n) for m in (0, 5)] for n, val in ((12, 1.0), (24, 2.0)))
+    large = rows(*short, *long).to_dict("records")[-1]
+    assert (large["comparison"], large["first_seq_len"], large["second_seq_len"]) == (BUDGET, 12, 12)
 
 
 def test_what_validates_best_may_be_worse_on_test_data_and_is_told_so():

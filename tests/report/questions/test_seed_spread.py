@@ -6,7 +6,7 @@ from scipy.stats import wilcoxon
 
 from sysid_tbptt.report.frame import frame
 from sysid_tbptt.report.questions import seed_spread
-from sysid_tbptt.report.questions.seed_spread import APART, ONE_SEED, OVERLAP
+from sysid_tbptt.report.questions.seed_spread import APART, NO_EFFECT, ONE_SEED, OVERLAP
 from sysid_tbptt.report.studies import studies
 from tests.report.made_up import record, study
 
@@ -82,6 +82,7 @@ def test_m_star_of_0_has_no_effect_to_test():
     runs = [record(m, val, val, 1.0, seed=seed) for m, val in ((0, 1.0), (5, 2.0)) for seed in range(6)]
     (found,) = rows(*runs).to_dict("records")
     assert (found["m_star"], found["change"], found["verdict"]) == (0, 0.0, "not tested")
+    assert found["exceeds"] == NO_EFFECT
 
 
 def test_it_reads_as_median_and_range():
