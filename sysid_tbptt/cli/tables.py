@@ -17,7 +17,7 @@ def write(store: Store) -> list[Path]:
     from ..report.tables import write_tables
 
     tell_damages(store)
-    return write_tables(store.records(), store.root / "tables")
+    return write_tables(store.records(), store.root / "tables", store.predictions)
 
 
 def show(written: Sequence[Path]) -> None:

@@ -14,6 +14,8 @@ import pandas as pd
 from ..runs.atomic import write_whole
 
 MISSING = "–"
+MSE_SCALE = 100
+"""Tables to read show MSE in standardised units times this, as the paper does; the CSV holds it as it is."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ _LATEX = {
     "<": "$<$",
     ">": "$>$",
     "×": r"$\times$",
+    "ρ": r"$\rho$",
     MISSING: "--",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
@@ -130,6 +133,13 @@ def significant(value: float, digits: int = 4) -> str:
     return f"{Decimal(f'{value:.{digits - 1}e}'):f}"
 
 
+def mse(value: float) -> str:
+    """An MSE in standardised units times `MSE_SCALE`; one that is infinite is of runs that diverged."""
+    if math.isnan(value):
+        return MISSING
+    return "diverged" if math.isinf(value) else f"{value * MSE_SCALE:.3f}"
+
+
 def with_interval(value: float, low: float, high: float) -> str:
     """``value [low, high]``, the interval where there is one."""
     return significant(value) if math.isnan(low) else f"{significant(value)} [{significant(low)}, {significant(high)}]"
@@ -138,6 +148,11 @@ def with_interval(value: float, low: float, high: float) -> str:
 def percent(value: float) -> str:
     """A relative change in percent, with its sign."""
     return MISSING if math.isnan(value) else f"{100 * value:+z.1f}"
+
+
+def two_decimals(value: float) -> str:
+    """A ratio or a correlation."""
+    return MISSING if math.isnan(value) else "diverged" if math.isinf(value) else f"{value:.2f}"
 
 
 def p_value(p: float) -> str:

@@ -27,6 +27,10 @@ COLUMNS = [
     "parameters",
     "train_s",
     "train_cpu_s",
+    "steps_done",
+    "engine",
+    "device",
+    "threads",
     "test_set",
 ]
 _UNKNOWN = {"mse_scaled": nan}
@@ -39,7 +43,7 @@ def frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """One row a run and test set: the fields of its config, and of each part the standardised MSE.
 
     ``setting`` names the fields of `SETTING` that are not at their default, ``budget`` the steps or epochs,
-    ``revision`` the data's.
+    ``revision`` the data's; ``engine``, ``device`` and ``threads`` are empty, or 0, where a record does not tell.
     ``test_rmse`` and ``unit`` hold one entry an output channel. A run that did not end well has one row with no
     test set and no scores.
     """
@@ -57,6 +61,10 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
         "parameters": record.parameters,
         "train_s": record.time.train_s,
         "train_cpu_s": record.time.train_cpu_s,
+        "steps_done": record.steps_done,
+        "engine": record.engine or "",
+        "device": str(record.provenance.get("device") or ""),
+        "threads": int(record.provenance.get("threads") or 0),
     }
     if record.status != "ok":
         yield run
@@ -94,3 +102,11 @@ def by_study(records: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunReco
     for record in records:
         studies.setdefault((record.config.suite, record.config.dataset), []).append(record)
     return studies
+
+
+def by_suite(records: Iterable[RunRecord]) -> dict[str, list[RunRecord]]:
+    """The records of each suite."""
+    suites: dict[str, list[RunRecord]] = {}
+    for record in records:
+        suites.setdefault(record.config.suite, []).append(record)
+    return suites

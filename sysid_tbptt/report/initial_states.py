@@ -22,7 +22,7 @@ from .frame import revision
 
 PROBLEMS = ("zero", "coupled", "free")
 PLACE = ["suite", "dataset", "split", "revision", "model", "seq_len"]
-MSE_SCALE = 1e4
+LOSS_SCALE = 1e4
 """Tables to read show mean squared errors times this."""
 
 MIN_POINTS = 3
@@ -104,9 +104,9 @@ def initial_states_table(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Ta
     return Table(
         title=f"{rows['suite'].iloc[0]}: {rows['dataset'].iloc[0]}, trained initial states",
         blocks=[
-            Block(f"Least training loss × {MSE_SCALE:.0e}".replace("e+0", "e"), _losses(rows)),
+            Block(f"Least training loss × {LOSS_SCALE:.0e}".replace("e+0", "e"), _losses(rows)),
             Block("Decay of the output difference over the burn-in phase, a step", _decays(rows)),
-            Block(f"Performance: MSE over steps m+1 to T × {MSE_SCALE:.0e}".replace("e+0", "e"), _performance(rows)),
+            Block(f"Performance: MSE over steps m+1 to T × {LOSS_SCALE:.0e}".replace("e+0", "e"), _performance(rows)),
         ],
         notes=[
             "Zero initial states (TBPTT), coupled ones (the benchmark) and free ones, each problem solved to an "
@@ -167,7 +167,7 @@ def _with_m(rows: pd.DataFrame, columns: Mapping[str, pd.Series[str]]) -> pd.Dat
 
 
 def _scaled(value: float) -> str:
-    return MISSING if np.isnan(value) else f"{value * MSE_SCALE:.4f}"
+    return MISSING if np.isnan(value) else f"{value * LOSS_SCALE:.4f}"
 
 
 def _numbers(rows: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from ..runs.predictions import read_predictions
 from ..runs.record import RunRecord
 from ..runs.stability import read_stability
 from ..runs.store import Store, file_name
-from .figures import burn_in, initial_states, loss, note, simulation, stability, train_time
+from .figures import burn_in, cost, heat_map, initial_states, loss, note, simulation, stability, train_time
 from .figures.traces import Page
 from .frame import by_study, frame
 from .leaderboard import board
@@ -25,21 +25,17 @@ from .ranks import standings
 
 Draw = Callable[[Page], dict[str, bytes]]
 
-STUDIES = (burn_in, train_time, loss)
+STUDIES = (burn_in, heat_map, train_time, cost, loss)
 """Figures of a suite and data set: each has a name, a note, and makes pages of a frame of runs."""
 
 
 def runs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """The rows of `frame`, with engine, device, threads, loss curve and steps done beside them."""
+    """The rows of `frame`, with the loss curve beside them."""
     runs, by_id = frame(records), {record.run_id: record for record in records}
     of = [by_id[run_id] for run_id in runs["run_id"]]
     return runs.assign(
-        engine=[record.engine or "" for record in of],
-        device=[str(record.provenance.get("device") or "") for record in of],
-        threads=[int(record.provenance.get("threads") or 0) for record in of],
         curve=pd.Series([record.loss.curve for record in of], index=runs.index, dtype=object),
         curve_every=[record.loss.curve_every for record in of],
-        steps_done=[record.steps_done for record in of],
     )
 
 

@@ -21,10 +21,10 @@ def finished(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([ended, diverged.assign(train_mse=inf, val_mse=inf, test_mse=inf)], ignore_index=True)
 
 
-def comparable(study: pd.DataFrame) -> pd.DataFrame:
-    """The rows at those m that were run with all the seeds of the study."""
-    seeds = study.groupby("burn_in")["seed"].transform("nunique")
-    return study[seeds == study["seed"].nunique()]
+def comparable(runs: pd.DataFrame, study: list[str]) -> pd.DataFrame:
+    """The rows at those m that were run with all the seeds of the study; ``study`` names what its runs share."""
+    seeds = [runs.groupby(names)["seed"].transform("nunique") for names in ([*study, "burn_in"], study)]
+    return runs[seeds[0] == seeds[1]]
 
 
 def stateful(of_model: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
+import numpy as np
 import pandas as pd
+
+Curve = pd.DataFrame | Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -22,14 +26,17 @@ class Rule:
     caps: Mapping[tuple[str, str], int] = field(default_factory=dict)
     val_weights: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
-    def choose(self, curve: pd.DataFrame, dataset: str, split: str) -> int:
-        """m* from rows of ``burn_in``, ``train_mse`` and ``val_mse``."""
-        cap = self.caps.get((dataset, split))
-        allowed = curve if cap is None else curve[curve["burn_in"] <= cap]
-        by_m = allowed.set_index("burn_in").sort_index()
+    def cost(self, curve: Curve, dataset: str, split: str) -> np.ndarray:
+        """What is minimised, from ``train_mse`` and ``val_mse``; infinite errors have an infinite cost."""
         w = self.val_weights.get((dataset, split), self.val_weight)
-        cost = (1 - w) * by_m["train_mse"] + w * by_m["val_mse"]
-        return int(by_m.index[int(cost.argmin())])
+        weights = {"train_mse": 1 - w, "val_mse": w}
+        return np.sum([weight * np.asarray(curve[name]) for name, weight in weights.items() if weight], axis=0)
+
+    def choose(self, curve: Curve, dataset: str, split: str) -> int:
+        """m* from ``burn_in``, ``train_mse`` and ``val_mse``, each with a value a run."""
+        m, cost = np.asarray(curve["burn_in"]), self.cost(curve, dataset, split)
+        allowed = m <= self.caps.get((dataset, split), inf)
+        return int(m[allowed][np.lexsort((m[allowed], cost[allowed]))[0]])
 
 
 PAPER = Rule(

@@ -13,46 +13,38 @@ from ..runs.record import RunRecord
 from ..runs.store import file_name
 from .burn_in import PARTS, PUBLISHED, burn_in_table
 from .caption import provenance_line
+from .differences import Outputs, differences
 from .effect import burn_in_effect, effect_table
 from .forecasting_table import forecasting_study, forecasting_table, forecasts
-from .formats import MISSING, Block, Table, write_table
-from .frame import by_study, frame
+from .formats import MISSING, MSE_SCALE, Block, Table, mse, write_table
+from .frame import by_study, by_suite, frame
 from .initial_states import initial_states, initial_states_table
 from .leaderboard import board
 from .leaderboard_table import leaderboard_table
 from .published import PAPER_CITATION
+from .questions import asked
 from .ranks import standings
 from .selection import RULES
-
-MSE_SCALE = 100
-"""Tables to read show MSE in standardised units times this, as the paper does; the CSV holds it as it is."""
+from .shared import VARYING_WORDS, shared, varying
+from .studies import studies
 
 HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "stateful", "bptt": "BPTT"}
-VARYING = {
-    "split": "split",
-    "revision": "data revision",
-    "test_set": "test set",
-    "model": "model",
-    "hidden_size": "H",
-    "setting": "setting",
-    "batch_size": "B",
-}
-"""Columns shown where they vary, and their headings."""
-
-_WORDS = ("split", "data revision", "test set", "model", "setting", "budget", "rule")
+_WORDS = (*VARYING_WORDS, "budget", "rule")
 
 
-def write_tables(records: Sequence[RunRecord], folder: Path) -> list[Path]:
+def write_tables(records: Sequence[RunRecord], folder: Path, outputs: Outputs | None = None) -> list[Path]:
     """Writes the tables of every suite as .md, .csv and .tex; returns the files, .md first.
 
     In ``folder/<suite>``: ``<dataset>``, the burn-in study; ``initial-states-<dataset>``, of runs that were solved to
-    an optimum; ``forecasting-<dataset>``; ``leaderboard-<dataset>``; ``burn-in-effect``, over all data sets.
+    an optimum; ``forecasting-<dataset>``; ``leaderboard-<dataset>``; ``burn-in-effect``, over all data sets;
+    ``questions-<name>``, see `sysid_tbptt.report.questions`; and, of runs of the paper's, ``differences``.
+    ``outputs`` tells where simulated outputs of a run are, if they are kept.
 
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: the folder cannot be written, or simulated outputs cannot be read.
     """
     tables = [
-        *_studies(records),
+        *_studies(records, outputs),
         *_initial_states(records),
         *_forecasts(records),
         *_leaderboards(records),
@@ -66,11 +58,15 @@ _Placed = Iterator[tuple[tuple[str, str], Table]]
 """Tables with the names of their folder and file."""
 
 
-def _studies(records: Sequence[RunRecord]) -> _Placed:
-    for (suite, dataset), part in by_study(records).items():
-        table = burn_in_table(frame(part))
-        if len(table):
-            yield (file_name(suite), file_name(dataset)), burn_in(table, part)
+def _studies(records: Sequence[RunRecord], outputs: Outputs | None) -> _Placed:
+    for suite, part in by_suite(records).items():
+        found = list(studies(frame(part)))
+        for dataset, rows in burn_in_table(found).groupby("dataset"):
+            yield (file_name(suite), file_name(str(dataset))), burn_in(rows, by_study(part)[suite, str(dataset)])
+        for name, table in asked(suite, found, part):
+            yield (file_name(suite), f"questions-{name}"), table
+        if different := differences(suite, found, records, outputs):
+            yield (file_name(suite), "differences"), different
 
 
 def _initial_states(records: Sequence[RunRecord]) -> _Placed:
@@ -137,15 +133,12 @@ def _anchors(records: Sequence[RunRecord]) -> str:
 def _anchor(row: dict[Hashable, Any], *, several_tests: bool) -> str:
     order = "" if row["model"] == "mean" else f" of order {row['hidden_size']}"
     test_set = f" on {row['test_set']}" if several_tests else ""
-    return f"{row['model']}{order}{test_set} {row['test_mse'] * MSE_SCALE:.3f}"
+    return f"{row['model']}{order}{test_set} {mse(row['test_mse'])}"
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The table as people read it: rounded text, and columns that never vary left out."""
-    shown = pd.DataFrame({"N": table["seq_len"].astype(str)})
-    for name, heading in VARYING.items():
-        if table[name].nunique() > 1:
-            shown[heading] = table[name].astype(str)
+    shown = pd.DataFrame({"N": table["seq_len"].astype(str)} | varying(table))
     shown["budget"], shown["rule"] = table["budget"], table["rule"]
     shown["m*"] = table["m_star"].astype(str)
     shown["of m"] = [MISSING if pd.isna(tried) else f"{tried:.0f}" for tried in table["m_tried"]]
@@ -158,18 +151,10 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def shared(table: pd.DataFrame) -> str:
-    """What all rows have in common, and no column shows."""
-    alike = {heading: table[name].iloc[0] for name, heading in VARYING.items() if table[name].nunique() == 1}
-    return ", ".join(f"{heading} {value}" for heading, value in alike.items() if value != "")
-
-
 def _cell(row: dict[Hashable, Any], name: str) -> str:
     if pd.isna(row[name]):
         return MISSING
     if name.startswith("change"):
         return f"{row[name]:.1f}"
-    median, least, largest = (
-        f"{row.get(key, row[name]) * MSE_SCALE:.3f}" for key in (name, f"{name}_min", f"{name}_max")
-    )
+    median, least, largest = (mse(row.get(key, row[name])) for key in (name, f"{name}_min", f"{name}_max"))
     return f"{median} ({least} to {largest})" if row["seeds"] > 1 else median

@@ -4,6 +4,7 @@ import pytest
 
 from sysid_tbptt.report.burn_in import COLUMNS, PUBLISHED, burn_in_table
 from sysid_tbptt.report.frame import frame
+from sysid_tbptt.report.studies import studies
 from sysid_tbptt.runs.record import RunRecord
 from tests.conftest import config_of
 
@@ -43,7 +44,7 @@ def curve(scale=1.0, **config):
 
 
 def table(*records):
-    rows = burn_in_table(frame(records))
+    rows = burn_in_table(studies(frame(records)))
     assert list(rows.columns) == COLUMNS
     return rows
 

@@ -52,7 +52,8 @@ def test_every_figure_is_a_pdf_and_a_png_and_the_same_to_the_byte_when_drawn_aga
     written = plots.write_figures(Store(results.root))
     best = next(run for run in results.records() if (run.config.burn_in, run.config.seq_len) == (8, 12))
     stems = {
-        f"first_order-{name}" for name in ("burn-in", "time", "loss", f"lstm-N12-m{best.config.burn_in}-s0-simulation")
+        f"first_order-{name}"
+        for name in ("burn-in", "heat-map", "time", "cost", "loss", f"lstm-N12-m{best.config.burn_in}-s0-simulation")
     }
     assert {path.name for path in written} == {f"{stem}.{suffix}" for stem in stems for suffix in ("pdf", "png")}
     assert files(results).keys() == {path.name for path in written}
@@ -84,8 +85,8 @@ def test_names_are_text_and_never_mathematics(matplotlib):
 
 
 def test_errors_that_are_all_equal_can_be_drawn(matplotlib):
-    runs = [record(m, 1.0, 1.0, 1.0, loss=[1.0, 1.0]) for m in (0, 5)]
-    assert len(drawable(*runs, record(0, 1.0, 1.0, 1.0, **FULL))) == 3
+    runs = [record(m, 1.0, 1.0, 1.0, loss=[1.0, 1.0], seq_len=n) for n in (12, 24) for m in (0, 5)]
+    assert len(drawable(*runs, record(0, 1.0, 1.0, 1.0, **FULL))) == len(plots.STUDIES)
 
 
 def test_many_studies_go_on_to_further_pages(tmp_path, undrawn):

@@ -65,11 +65,12 @@ def hostile():
         run = record(m, 1.0, 1.0, {HOSTILE: 1.0 + m}, **names)
         run.metrics["test"][HOSTILE]["unit"] = [HOSTILE]
         yield run.model_copy(update={"provenance": {HOSTILE: HOSTILE, "data": {"protocol": HOSTILE}}})
+        yield run.model_copy(update={"run_id": f"longer{m}", "config": run.config.model_copy(update={"seq_len": 24})})
     yield record(5, 1.0, 1.0, 1.0, status="failed", **names).model_copy(update={"reason": HOSTILE})
 
 
 def test_what_records_say_is_text_and_never_markup(read):
-    plain, found = read(*study()), read(*hostile())
+    plain, found = read(*study(), *study(seq_len=24)), read(*hostile())
     assert {tag for tag, _ in found.tags} <= {tag for tag, _ in plain.tags} | {"small", "span"}
     assert not [attributes for _, attributes in found.tags if any(name.startswith("on") for name in attributes)]
     assert any(HOSTILE in cell for cell in found.cells)
@@ -139,6 +140,14 @@ def test_published_values_stand_apart_where_the_official_test_records_are(read):
         assert sorted(cell for cell in found.cells if cell in set(rows[name])) == sorted(rows[name])
     assert {f"#source-{source}" for source in rows["source"]} <= {*found.links}
     assert not [cell for cell in found.cells if cell in set(literature("emps")["method"]) - set(rows["method"])]
+
+
+def test_questions_have_a_section_where_a_model_was_run_with_several_n(read):
+    assert "questions" not in read(*study()).ids
+    found = read(*study(), *study(seq_len=24))
+    assert "questions" in found.ids
+    assert "#questions" in found.links
+    assert {"next longer N, m = 0", "600.000"} <= {*found.cells}
 
 
 def test_no_record_is_a_page_that_says_so(tmp_path):

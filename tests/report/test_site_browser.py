@@ -11,7 +11,8 @@ from sysid_tbptt.data.series import Series, Units
 from sysid_tbptt.report import site
 from sysid_tbptt.report.leaderboard import board
 from sysid_tbptt.runs.predictions import write_predictions
-from tests.report.made_up import record, stored
+from tests.report.made_up import ERRORS as STUDY
+from tests.report.made_up import record, stored, study
 
 pytest.importorskip("playwright", reason="playwright is not installed: the page is not tried in a browser")
 pytest.importorskip("plotly", reason="plotly is not installed: there is no page to try")
@@ -279,6 +280,61 @@ def test_points_open_their_runs_by_keyboard(page, results):
     line.get_by_role("button").focus()
     page.keyboard.press("Enter")
     assert ids(page) == chosen_ids(results, 11, "rnn", "ced")
+
+
+def heat(page):
+    return page.evaluate("document.getElementById('heat-plot').data.map(({ x, y, z, text }) => ({ x, y, z, text }))")
+
+
+@pytest.fixture
+def map_page(browser, tmp_path):
+    """The page of a study with three seeds at two N, with hostile names."""
+    names = {"dataset": HOSTILE, "model": HOSTILE}
+    scales = ((12, 1.0), (24, 0.5))
+    store = stored(
+        tmp_path, [run for n, scale in scales for s in range(3) for run in study(scale, seq_len=n, seed=s, **names)]
+    )
+    (index,) = site.write_site(store)
+    page = browser.new_context(viewport=WIDE, reduced_motion="reduce").new_page()
+    page.troubles = []
+    page.on("console", lambda message: page.troubles.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: page.troubles.append(str(error)))
+    page.goto(index.as_uri())
+    expect(page.locator("#heat-plot .main-svg").first).to_be_visible()
+    yield page, store
+    assert page.troubles == []
+    page.context.close()
+
+
+def test_the_heat_map_shows_n_and_m_and_a_cell_opens_its_runs(map_page):
+    page, store = map_page
+    short, long, chosen = heat(page)
+    errors = np.array([test for _, _, test in STUDY.values()])
+    assert short["z"][0] == pytest.approx(np.log10(errors / errors.min() * 2))
+    assert long["z"][0] == pytest.approx(np.log10(errors / errors.min()))
+    assert short["x"] == pytest.approx([edge / 12 for edge in (0, 2.5, 6.5, 9.5, 12)])
+    assert chosen["x"] == pytest.approx([8 / 12, 8 / 24])
+    page.locator("#heat-plot").scroll_into_view_if_needed()
+    box = page.locator("#heat-plot .nsewdrag").first.bounding_box()
+    x, y = box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.7
+    page.mouse.move(x, y)
+    expect(page.locator("#heat-plot .hovertext").first).to_contain_text("N = 12, m = 0")
+    page.mouse.click(x, y)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    runs = {run.run_id for run in store.records() if (run.config.seq_len, run.config.burn_in) == (12, 0)}
+    assert ids(page) == runs
+
+
+def test_questions_open_by_keyboard(map_page):
+    page, _ = map_page
+    summary = page.get_by_text("Does the chosen m* hold on test data?")
+    table = page.get_by_role("region", name=re.compile("does the chosen"))
+    expect(table).to_be_hidden()
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(table).to_contain_text("600.000")
+    assert page.evaluate("document.documentElement.scrollWidth") == WIDE["width"]
+    assert page.evaluate("typeof hacked") == "undefined"
 
 
 def test_a_simulation_is_zoomed_by_button_and_by_mouse(page):

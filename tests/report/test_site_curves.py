@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from sysid_tbptt.report.frame import frame
 from sysid_tbptt.report.site.curves import curves
 from sysid_tbptt.report.site.runs import Runs
 from tests.report.made_up import ERRORS, FULL, record, stored, study
@@ -13,7 +14,7 @@ def drawn(tmp_path):
     def drawn(*records):
         store = stored(tmp_path, records)
         runs = Runs(store)
-        return curves(store.records(), runs), [run["id"] for run in runs.as_json()["runs"]]
+        return curves(frame(store.records()), store.records(), runs), [run["id"] for run in runs.as_json()["runs"]]
 
     return drawn
 

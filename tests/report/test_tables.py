@@ -9,6 +9,7 @@ import pytest
 from sysid_tbptt.errors import StoreError
 from sysid_tbptt.report.burn_in import COLUMNS, burn_in_table
 from sysid_tbptt.report.frame import frame
+from sysid_tbptt.report.studies import studies
 from sysid_tbptt.report.tables import write_tables
 from sysid_tbptt.runs.record import RunRecord
 from tests.conftest import config_of
@@ -16,6 +17,8 @@ from tests.conftest import config_of
 NASTY = r"a_b&%$#{}~^\<script>|`c`"
 PAPERS = {"dataset": "silverbox", "split": "paper", "hidden_size": 8, "seq_len": 100, "batch_size": 100}
 PAPERS |= {"learning_rate": 1e-4, "epochs": 400}
+OTHERS = ("leaderboard-", "burn-in-effect", "questions-", "differences")
+"""How tables other than the burn-in study are called."""
 
 
 def curve(**config):
@@ -42,7 +45,9 @@ def write(tmp_path):
 
     def write(records):
         written = write_tables(records, tmp_path)
-        studies = [path for path in written if not path.name.startswith(("leaderboard-", "burn-in-effect"))]
+        studies = [
+            path for path in written if not path.name.startswith(("leaderboard-", "burn-in-effect", "questions-"))
+        ]
         return {path.suffix: path.read_text(encoding="utf-8") for path in studies}
 
     return write
@@ -63,6 +68,8 @@ def test_every_suite_and_data_set_has_its_files_markdown_first(tmp_path):
     folder = tmp_path / "tables"
     stems = {f"{study}{name}" for study in ("other/", "test/") for name in ("a", "burn-in-effect", "leaderboard-a")}
     stems |= {"test/b", "test/leaderboard-b"}
+    stems |= {f"{study}questions-{name}" for study in ("other/", "test/") for name in ("equal-compute", "held-out")}
+    stems |= {f"{study}questions-seed-spread" for study in ("other/", "test/")}
     names = [path.relative_to(folder).as_posix() for path in written]
     assert set(names) == {stem + suffix for stem in stems for suffix in (".md", ".csv", ".tex")}
     assert [name.endswith(".md") for name in names] == [True] * len(stems) + [False] * 2 * len(stems)
@@ -93,7 +100,7 @@ def test_csv_is_read_by_pandas_at_full_precision(write, tmp_path):
     write(records)
     (path,) = (path for path in tmp_path.rglob("*.csv") if path.name.startswith("a_b"))
     read = pd.read_csv(path, comment="#", keep_default_na=True)
-    expected = burn_in_table(frame(records))
+    expected = burn_in_table(studies(frame(records)))
     assert list(read.columns) == COLUMNS
     assert read["dataset"].tolist() == [NASTY] * 2
     for name in COLUMNS:

@@ -1,12 +1,17 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sysid_tbptt.report.burn_in import burn_in_table
-from sysid_tbptt.report.figures import burn_in, loss, note, simulation, train_time
+from sysid_tbptt.report.figures import burn_in, cost, heat_map, loss, note, simulation, train_time
 from sysid_tbptt.report.figures.traces import COLUMN_WIDTH, PAGE_WIDTH, Grid, Panel, paged
 from sysid_tbptt.report.plots import runs_frame
 from sysid_tbptt.report.selection import RULES
+from sysid_tbptt.report.studies import studies
 from sysid_tbptt.runs.predictions import Prediction
 from tests.report.made_up import CARRIED, ERRORS, FULL, record, study
 
@@ -72,7 +77,7 @@ BESIDE = [
 
 def test_horizontal_lines_and_marks_are_those_of_the_table():
     records = [*study(batch_size=6), *study(2.0, batch_size=6, seq_len=24), *BESIDE]
-    table, found = burn_in_table(runs_frame(records)), panels(burn_in, *records)
+    table, found = burn_in_table(studies(runs_frame(records))), panels(burn_in, *records)
     assert [panel.title.split("\n")[0] for panel in found] == ["N = 12", "N = 24"]
     for n, panel in zip((12, 24), found, strict=True):
         rows = table[table["seq_len"] == n].set_index("rule")
@@ -175,6 +180,105 @@ def test_times_of_different_engines_or_devices_are_in_different_panels(where):
 
 def test_one_bar_compares_nothing():
     assert panels(train_time, *study()) == []
+
+
+# error over N and m
+
+
+def test_cells_hold_the_error_relative_to_the_least_over_n_and_m():
+    (panel,) = panels(heat_map, *study(), *study(0.5, seq_len=24))
+    assert [strip.name for strip in panel.strips] == ["12", "24"]
+    errors = np.array([test for _, _, test in ERRORS.values()])
+    assert panel.strips[0].values == tuple(errors / 1.0)
+    assert panel.strips[1].values == tuple(0.5 * errors / 1.0)
+    assert panel.strips[0].edges == tuple(edge / 12 for edge in (0, 2.5, 6.5, 9.5, 12))
+    assert panel.strips[1].edges == tuple(edge / 24 for edge in (0, 2.5, 6.5, 9.5, 12.5))
+
+
+def test_cells_end_at_0_and_n_and_where_the_runs_end():
+    assert heat_map.edges([0, 10, 99], 100) == [0.0, 5.0, 54.5, 100.0]
+    assert heat_map.edges([0, 10, 30], 100) == [0.0, 5.0, 20.0, 40.0]
+
+
+def test_m_star_of_each_rule_is_marked_in_the_row_of_its_n():
+    (panel,) = panels(heat_map, *study(), *study(seq_len=24))
+    lines = by_label(panel.lines)
+    for rule, m in (("paper", 5), ("val", 8)):
+        assert lines[f"m* ({rule})"].x == (m / 12, m / 24)
+        assert [round(y) for y in lines[f"m* ({rule})"].y] == [0, 1]
+    assert lines["m* (paper)"].y != lines["m* (val)"].y
+
+
+def test_each_test_set_has_its_own_heat_map():
+    runs = [record(m, 1.0, 1.0, {"low": 1.0 + m, "high": 3.0}, seq_len=n) for n in (12, 24) for m in (0, 5)]
+    found = {panel.title: panel for panel in panels(heat_map, *runs)}
+    assert {title: panel.strips[0].values for title, panel in found.items()} == {
+        "test set low": (1.0, 6.0),
+        "test set high": (1.0, 1.0),
+    }
+
+
+@pytest.mark.parametrize("change", MIXTURES, ids=str)
+def test_a_heat_map_takes_two_n_that_differ_in_nothing_else(change):
+    assert panels(heat_map, *study(), *study(seq_len=24, **change)) == []
+
+
+# time against error
+
+
+def test_every_n_and_m_is_a_point_with_its_seconds_and_error():
+    runs = [record(m, 1.0, val, test, seconds=s) for m, val, test, s in ((0, 2.0, 8.0, 3.0), (5, 1.0, 4.0, 2.0))]
+    runs += [record(0, 1.0, 1.0, 1.0, seconds=9.0, **FULL), record(0, 1.0, 1.0, 6.0, seconds=4.0, **CARRIED)]
+    (panel,) = panels(cost, *runs)
+    lines = {line.label: set(zip(line.x, line.y, strict=True)) for line in panel.lines}
+    assert lines.pop("Pareto front") == {(2.0, 4.0), (9.0, 4.0), (9.0, 1.0)}
+    assert lines == {
+        "N = 12, B = 8": {(3.0, 8.0), (2.0, 4.0)},
+        "stateful": {(4.0, 6.0)},
+        "full BPTT": {(9.0, 1.0)},
+        "m = 0": {(3.0, 8.0)},
+        "m* (paper)": {(2.0, 4.0)},
+        "m* (val)": {(2.0, 4.0)},
+    }
+    assert panel.log_x
+    assert panel.log_y
+    assert len({line.look for line in panel.lines}) == len(panel.lines)
+
+
+def test_points_are_medians_over_seeds():
+    runs = [record(m, 1.0, 1.0, e, seconds=e, seed=seed) for m in (0, 5) for seed, e in enumerate((1.0, 9.0, 2.0))]
+    (panel,) = panels(cost, *runs)
+    assert by_label(panel.lines)["N = 12"].x == by_label(panel.lines)["N = 12"].y == (2.0, 2.0)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.integers(1, 9).map(float)] * 2), min_size=1, max_size=12))
+def test_nothing_is_below_the_front(points):
+    corners = cost.front(points)
+    for x, y in points:
+        assert y >= min(b for a, b in corners if a <= x)
+    assert set(corners[::2]) <= set(points)
+    assert all(one[0] <= two[0] and one[1] >= two[1] for one, two in pairwise(corners))
+
+
+@pytest.mark.parametrize("where", [{"engine": "cpu"}, {"device": "another chip"}], ids=str)
+def test_costs_on_different_engines_or_devices_are_in_different_panels(where):
+    ours, theirs = ([record(m, 1, 1, 1, where=place) for m in (0, 5)] for place in (None, where))
+    found = panels(cost, *ours, *theirs)
+    assert {panel.runs for panel in found} == {frozenset(run.run_id for run in runs) for runs in (ours, theirs)}
+    assert found[0].title != found[1].title
+
+
+def test_each_test_set_has_its_own_costs():
+    runs = [record(m, 1.0, 1.0, {"low": 1.0, "high": 3.0}) for m in (0, 5)]
+    assert {panel.title: by_label(panel.lines)["m = 0"].y for panel in panels(cost, *runs)} == {
+        "test set low": (1.0,),
+        "test set high": (3.0,),
+    }
+
+
+def test_one_point_costs_nothing_to_compare():
+    assert panels(cost, record(0, 1.0, 1.0, 1.0)) == []
 
 
 # loss

@@ -25,6 +25,7 @@ SHOWN = {
     "engine": "engine {}",
     "device": "{}",
     "threads": "{} threads a run",
+    "test_set": "test set {}",
 }
 """How a field is told in a title or a note."""
 

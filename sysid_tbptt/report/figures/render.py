@@ -14,10 +14,19 @@ from matplotlib import style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter, FixedLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import (
+    EngFormatter,
+    FixedLocator,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+    ScalarFormatter,
+    StrMethodFormatter,
+)
 
 from .traces import BLACK, Bar, Look, Mark, Page, Panel
 
@@ -52,7 +61,6 @@ STYLE = {
     "ytick.major.size": 2.5,
     "xtick.minor.size": 1.5,
     "ytick.minor.size": 1.5,
-    "lines.markersize": 2.4,
     "legend.fontsize": _LEGEND_POINTS,
     "legend.frameon": False,
     "legend.handlelength": 2.6,
@@ -61,8 +69,14 @@ STYLE = {
     "legend.borderaxespad": 0.2,
     "pdf.fonttype": 42,
 }
-_DASHES: dict[str, Any] = {"none": "none", "solid": "-", "dashed": (0, (4, 1.6)), "dotted": (0, (1, 1.3))}
+_DASHES: dict[str, Any] = {"solid": "-", "dashed": (0, (4, 1.6)), "dotted": (0, (1, 1.3)), "none": "none"}
 _SHADE = "#dddddd"
+
+_COLOURS, _COLOUR_SCALE, _COLOUR_TICKS = "cividis_r", LogNorm(1, 10), (1, 2, 5, 10)
+"""Dark is more; lightness alone tells it, in print without colours and to colour-blind readers."""
+
+_STRIP = 0.86
+"""Height of a strip of cells, of the distance to the next."""
 
 
 def drawn(page: Page) -> dict[str, bytes]:
@@ -134,10 +148,18 @@ def _draw_panels(figure: Figure, page: Page) -> None:
 def _draw(axes: Axes, panel: Panel, width: float) -> None:
     titles = (wrapped(line, width - 0.25, _TITLE_POINTS) for line in panel.title.split("\n"))
     axes.set_title(plain("\n".join(titles)))
+    if panel.log_x:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     if panel.log_y:
         axes.set_yscale("log")
     if panel.bars:
         _draw_bars(axes, panel.bars)
+        return
+    if panel.strips:
+        _draw_strips(axes, panel)
         return
     axes.grid(axis="y", linewidth=0.3, color="#cccccc")
     axes.margins(x=0.02)
@@ -154,7 +176,7 @@ def _draw(axes: Axes, panel: Panel, width: float) -> None:
     last = max(x for line in panel.lines for x in line.x)
     if panel.bend is not None:
         _bend(axes, panel.bend, last)
-    elif last >= 10_000:
+    elif last >= 10_000 and not panel.log_x:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     if not panel.x_label:
         axes.tick_params(labelbottom=False)
@@ -180,6 +202,21 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar]) -> None:
     axes.set_xlim(0, 1.22 * max(max(bar.high, bar.length) for bar in bars))
 
 
+def _draw_strips(axes: Axes, panel: Panel) -> None:
+    for place, strip in enumerate(panel.strips):
+        sides = (place - _STRIP / 2, place + _STRIP / 2)
+        mesh = axes.pcolormesh(strip.edges, sides, [strip.values], norm=_COLOUR_SCALE, cmap=_COLOURS, edgecolors="face")
+    for line in panel.lines:
+        axes.plot(line.x, line.y, **_stroke(line.look), clip_on=False)
+    axes.set_yticks(range(len(panel.strips)), [plain(strip.name) for strip in panel.strips])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, max(strip.edges[-1] for strip in panel.strips))
+    figure: Any = axes.figure
+    bar = figure.colorbar(mesh, ax=axes, extend="max", pad=0.02, ticks=_COLOUR_TICKS, format="%g")
+    bar.set_label(plain(panel.colours))
+    bar.minorticks_off()
+
+
 def _bend(axes: Axes, bend: float, last: float) -> None:
     axes.set_xscale("symlog", linthresh=bend, linscale=1.0)
     places = [0, bend / 2, *(bend * step for step in (1, 2, 5, 10, 20, 50, 100))]
@@ -198,6 +235,7 @@ def _stroke(look: Look) -> dict[str, Any]:
         "linewidth": look.width,
         "marker": look.marker or "none",
         "markerfacecolor": look.colour if look.filled else "white",
+        "markersize": look.size,
         "markeredgewidth": 0.6,
     }
 

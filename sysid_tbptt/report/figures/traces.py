@@ -14,18 +14,20 @@ BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", 
 COLUMN_WIDTH, PAGE_WIDTH = 3.4, 7.0
 """Inches of a column and of a page in print."""
 
-SOLID, DASHED, DOTTED = "solid", "dashed", "dotted"
+SOLID, DASHED, DOTTED, NO_LINE = "solid", "dashed", "dotted", "none"
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colour, dash (none: only markers), marker in matplotlib's letters, whether the marker is filled, line width."""
+    """Colour, dash (`NO_LINE`: only markers), marker in matplotlib's letters, whether it is filled, line width, and the
+    size of the marker in points."""
 
     colour: str
     dash: str = SOLID
     marker: str = ""
     filled: bool = True
     width: float = 1.0
+    size: float = 2.4
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,19 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """A row of cells, from edge to edge, each coloured by its value: 1 the lightest, rising on a logarithmic scale."""
+
+    name: str
+    edges: Numbers
+    values: Numbers
+
+
+@dataclass(frozen=True)
 class Panel:
     """One pair of axes. ``bend``: the x axis is linear up to there, and logarithmic beyond.
+
+    The strip of place k lies about y = k; ``colours`` says what their values are.
 
     ``runs`` holds the ids of the runs whose numbers it shows.
     """
@@ -96,6 +109,9 @@ class Panel:
     marks: tuple[Mark, ...] = ()
     spans: tuple[Span, ...] = ()
     bars: tuple[Bar, ...] = ()
+    strips: tuple[Strip, ...] = ()
+    colours: str = ""
+    log_x: bool = False
     log_y: bool = False
     bend: float | None = None
     runs: frozenset[str] = frozenset()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 
-from ..regimes import WINDOWS, bptt
 from . import groups
-from .groups import Key
+from .machines import FULL, kinds, machines
 from .traces import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, Bar, Look, Page, Panel
 
 NAME = "time"
 NOTE = "Processor seconds of training a run, evaluation left out: median over m and seeds, whisker from least to most."
-MACHINE = ["engine", "device", "threads"]
 LOOKS = {"stateless": Look(BLUE), "stateful": Look(ORANGE), "bptt": Look(GREY)}
 
 _BAR_INCHES, _FRAME_INCHES, _PAGE_INCHES = 0.18, 0.65, 8.0
@@ -21,27 +17,10 @@ _BAR_INCHES, _FRAME_INCHES, _PAGE_INCHES = 0.18, 0.65, 8.0
 
 def pages(runs: pd.DataFrame) -> list[Page]:
     """A panel for every model and machine: times on different machines or engines are never set beside each other."""
-    once = groups.usable(runs).drop_duplicates("run_id")
-    once = once[once["regime"].isin(LOOKS)]
-    once = once.assign(budgets=once["budget"].mask(once["budget"].str.endswith("epochs"), "epochs"))
-    parts = [(key, part) for key, part in groups.grouped(once, [*groups.MODEL, *MACHINE, "budgets"])]
-    parts = [(key, part) for key, part in parts if len(list(_rows(key, part))) > 1]
-    keys = [key for key, _ in parts]
-    names = groups.varying(keys)
-    return _paged([_panel(groups.told(key, names), list(_rows(key, part))) for key, part in parts])
-
-
-def _rows(key: Key, part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The runs of each bar and its name: by N the stateless and the stateful ones, then full BPTT."""
-    truncated = part[part["regime"] != "bptt"]
-    windows = list(groups.grouped(truncated, [*WINDOWS, "regime"]))
-    names = [name for name in groups.varying([window for window, _ in windows]) if name in WINDOWS[1:]]
-    for window, runs in sorted(windows, key=lambda found: (found[0]["seq_len"], found[0]["regime"] == "stateful")):
-        regime = "stateful" if window["regime"] == "stateful" else ""
-        yield ", ".join(filter(None, [f"N = {window['seq_len']}", regime, groups.told(window, names)])), runs
-    full = bptt(part, key["budgets"])
-    if len(full):
-        yield "full BPTT", full
+    found = [(key, list(kinds(key, part))) for key, part in machines(runs)]
+    found = [(key, rows) for key, rows in found if len(rows) > 1]
+    names = groups.varying([key for key, _ in found])
+    return _paged([_panel(groups.told(key, names), rows) for key, rows in found])
 
 
 def _panel(title: str, rows: list[tuple[str, pd.DataFrame]]) -> Panel:
@@ -58,7 +37,7 @@ def _panel(title: str, rows: list[tuple[str, pd.DataFrame]]) -> Panel:
 def _reference(rows: list[tuple[str, pd.DataFrame]]) -> tuple[float, str]:
     """Median seconds of full BPTT, or else of the least m at the smallest N; and its name."""
     name, runs = rows[-1]
-    if name != "full BPTT":
+    if name != FULL:
         name, runs = rows[0]
         least = int(runs["burn_in"].min())
         name, runs = f"{name}, m = {least}", runs[runs["burn_in"] == least]

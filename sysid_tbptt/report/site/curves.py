@@ -11,7 +11,6 @@ import pandas as pd
 from ...runs.choice import validation_error
 from ...runs.record import RunRecord
 from ..figures import groups
-from ..frame import frame
 from ..regimes import WINDOWS, bptt, finished, stateful
 from .runs import Json, Runs, rounded
 from .titles import first_suite_first, titles
@@ -23,13 +22,14 @@ LEVELS = {"stateful": stateful, "full BPTT": lambda runs, line: bptt(runs, line[
 """What stands beside a line, at no m: how it is found among the runs of the same model."""
 
 
-def curves(records: Sequence[RunRecord], runs: Runs) -> list[Json]:
-    """Of each test the lines: m, and by m the median RMSE over seeds after the init window, the least, the largest,
-    and the runs behind them; ``chosen`` is the place of the m with the least median validation error.
+def curves(rows: pd.DataFrame, records: Sequence[RunRecord], runs: Runs) -> list[Json]:
+    """Of each test the lines, from the rows of `frame`: m, and by m the median RMSE over seeds after the init window,
+    the least, the largest, and the runs behind them; ``chosen`` is the place of the m with the least median validation
+    error.
 
     The error of a diverged run is infinite; a median that is not finite is null.
     """
-    rows = channels(finished(frame(records)), records)
+    rows = channels(finished(rows), records)
     stateless = rows["regime"] == "stateless"
     points, others = _points(rows[stateless]), dict(list(rows[~stateless].groupby([*TEST, *MODEL])))
     tests: dict[tuple[Any, ...], Json] = {}

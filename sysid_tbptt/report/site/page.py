@@ -11,28 +11,31 @@ from markupsafe import Markup
 
 from ...runs.record import RunRecord
 from ...runs.store import Store
+from ..frame import frame
 from ..leaderboard import board
 from .curves import curves
 from .files import files
 from .leaderboard import leaderboard, panels
 from .literature import literature
+from .questions import questions
 from .runs import Json, Runs
 from .simulations import simulations
 
-SCRIPTS = ("page.js", "provenance.js", "leaderboard.js", "plots.js", "curves.js", "simulations.js")
+SCRIPTS = ("page.js", "provenance.js", "leaderboard.js", "plots.js", "curves.js", "heat.js", "simulations.js")
 """Our own, in the order in which they need each other."""
 
 
 def html(store: Store) -> str:
     """The page itself."""
     records, runs = store.records(), Runs(store)
-    ranked = board(records)
+    ranked, rows = board(records), frame(records)
     table = leaderboard(ranked, records, runs)
-    parts: Json = {"curves": curves(records, runs), "simulations": simulations(store, runs)}
+    parts: Json = {"curves": curves(rows, records, runs), "simulations": simulations(store, runs)}
     return _template().render(
         facts=_facts(records),
         board=table,
         literature=literature(ranked),
+        questions=questions(rows, store),
         files=files(store.root),
         version=version("sysid-tbptt"),
         scripts=SCRIPTS,
@@ -51,12 +54,18 @@ def _template() -> Any:
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     environment.filters["breakable"] = breakable
+    environment.filters["capitalized"] = capitalized
     return environment.get_template("index.html")
 
 
 def breakable(name: str) -> Markup:
     """A name, escaped, that may break after each underscore."""
     return Markup("_<wbr>").join(name.split("_"))
+
+
+def capitalized(text: str) -> str:
+    """The text with a capital letter in front, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def _facts(records: Sequence[RunRecord]) -> dict[str, str]:

@@ -1,0 +1,132 @@
+"""Training time against test error, and the front of the runs that nothing beats in both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+
+import pandas as pd
+
+from ..regimes import WINDOWS
+from . import groups
+from .groups import Key
+from .machines import kinds, machines
+from .traces import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    NO_LINE,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Grid,
+    Line,
+    Look,
+    Page,
+    Panel,
+    paged,
+)
+
+NAME = "cost"
+NOTE = (
+    "One engine and device a panel. Processor seconds of training, evaluation left out, and test MSE of the free-run "
+    "simulation from a zero state, standardised units: medians over the seeds, a point an N and m. Front: nothing has "
+    "less error for less time; it is known in hindsight and decides nothing. m* by rule paper: least 0.7 MSE_train + "
+    "0.3 MSE_val (silverbox: m* at most 95); rule val: least MSE_val."
+)
+GRID = Grid(columns=2, height=2.5, share_y=False)
+SHAPES = [
+    (BLUE, NO_LINE, "o"),
+    (SKY, NO_LINE, "s"),
+    (GREEN, NO_LINE, "D"),
+    (PURPLE, NO_LINE, "^"),
+    (BLUE, NO_LINE, "v"),
+    (GREEN, NO_LINE, ">"),
+]
+"""Colours and markers by N, from the shortest, again from the first where there are more."""
+
+STATEFUL, BPTT = Look(ORANGE, NO_LINE, "P", size=4.0), Look(BLACK, NO_LINE, "X", size=4.5)
+FRONT = Look(GREY, width=0.8)
+RINGS = {
+    "m* (val)": Look(VERMILLION, NO_LINE, "D", filled=False, size=7.0),
+    "m* (paper)": Look(VERMILLION, NO_LINE, "s", filled=False, size=6.0),
+    "m = 0": Look(BLACK, NO_LINE, "o", filled=False, size=4.5),
+}
+"""Drawn about the points that they name, the largest first, so that all are seen where they are about one point."""
+
+Point = tuple[float, float]
+Kinds = Sequence[tuple[str, pd.DataFrame]]
+
+
+def pages(runs: pd.DataFrame) -> list[Page]:
+    """A panel for every model, machine and test set with two points or more."""
+    parts = [
+        (key | test, part)
+        for test, rows in groups.grouped(groups.usable(runs), ["test_set"])
+        for key, part in machines(rows)
+    ]
+    parts = [(key, part) for key, part in parts if len(_points(part)) > 1]
+    names = groups.varying([key for key, _ in parts])
+    return paged([[_panel(groups.told(key, names), key, part)] for key, part in parts], GRID)
+
+
+def _panel(title: str, key: Key, part: pd.DataFrame) -> Panel:
+    found = list(kinds(key, part))
+    points = {name: _points(runs) for name, runs in found}
+    rings = {ring: list(_ringed(ring, found)) for ring in RINGS}
+    looks = _looks(found)
+    return Panel(
+        title=title,
+        x_label="training time [processor s]",
+        y_label="test MSE [-]",
+        lines=(
+            _line("Pareto front", front([point for of in points.values() for point in of]), FRONT),
+            *(_line(ring, of, RINGS[ring]) for ring, of in rings.items() if of),
+            *(_line(_legend(name), of, looks[name]) for name, of in points.items()),
+        ),
+        log_x=True,
+        log_y=True,
+        runs=groups.run_ids(*(runs for _, runs in found)),
+    )
+
+
+def _points(runs: pd.DataFrame) -> list[Point]:
+    """Seconds and error of each N and m."""
+    medians = runs.groupby([*WINDOWS, "burn_in"])[["train_cpu_s", "test_mse"]].median()
+    return [(float(x), float(y)) for x, y in medians.itertuples(index=False)]
+
+
+def _ringed(ring: str, found: Kinds) -> Iterator[Point]:
+    """The points that a ring names, of each N that was run at m = 0 and more m."""
+    for _, runs in found:
+        if runs["regime"].iloc[0] == "stateless" and runs["burn_in"].nunique() > 1 and (runs["burn_in"] == 0).any():
+            m = {"m = 0": 0} | {f"m* ({rule})": m for rule, m in groups.chosen_m(runs).items()}
+            yield from _points(runs[runs["burn_in"] == m[ring]])
+
+
+def _looks(found: Kinds) -> dict[str, Look]:
+    shapes = cycle(SHAPES)
+    beside = {"stateful": STATEFUL, "bptt": BPTT}
+    return {name: beside.get(runs["regime"].iloc[0]) or Look(*next(shapes)) for name, runs in found}
+
+
+def _legend(name: str) -> str:
+    """Stateful runs of every N look the same, and differ in what they took."""
+    return "stateful" if "stateful" in name else name
+
+
+def front(points: Sequence[Point]) -> list[Point]:
+    """The corners of the least error that can be had for a time, from the cheapest point to the best."""
+    corners: list[Point] = []
+    for x, y in sorted(points):
+        if not corners:
+            corners.append((x, y))
+        elif y < corners[-1][1]:
+            corners += [(x, corners[-1][1]), (x, y)]
+    return corners
+
+
+def _line(label: str, points: Sequence[Point], look: Look) -> Line:
+    return Line(label, tuple(x for x, _ in points), tuple(y for _, y in points), look)

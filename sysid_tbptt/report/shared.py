@@ -1,0 +1,30 @@
+"""What the rows of a table share is told above it; what varies is a column."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+VARYING = {
+    "split": "split",
+    "revision": "data revision",
+    "test_set": "test set",
+    "model": "model",
+    "hidden_size": "H",
+    "setting": "setting",
+    "batch_size": "B",
+}
+"""Columns shown where they vary, and their headings."""
+
+VARYING_WORDS = ("split", "data revision", "test set", "model", "setting")
+"""Those that are words."""
+
+
+def varying(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
+    """The columns that vary, by heading, as text."""
+    return {heading: table[name].astype(str) for name, heading in VARYING.items() if table[name].nunique() > 1}
+
+
+def shared(table: pd.DataFrame) -> str:
+    """What all rows have in common, and no column shows."""
+    alike = {heading: table[name].iloc[0] for name, heading in VARYING.items() if table[name].nunique() == 1}
+    return ", ".join(f"{heading} {value}" for heading, value in alike.items() if value != "")
