@@ -7,9 +7,7 @@ the last sample before the part, where the first forecast is made, and scores ar
 Each split has a second stage, named ``<split>-retrain``: the training part is train and validation together, the scaler
 is fitted there, and the validation part, which is then trained on, decides nothing.
 
-G. Lai et al., Modeling long- and short-term temporal patterns with deep neural networks, SIGIR 2018 (arXiv 1703.07015);
-A. Trindade, ElectricityLoadDiagrams20112014, UCI Machine Learning Repository, 2015; H. Zhou et al., Informer: Beyond
-efficient transformer for long sequence time-series forecasting, AAAI 2021.
+Sources and citations stand with each series below.
 """
 
 from __future__ import annotations
@@ -34,7 +32,10 @@ from .source import Source, State
 RETRAIN = "-retrain"
 _FOLDER = "forecasting"
 _LSTNET = "https://raw.githubusercontent.com/laiguokun/multivariate-time-series-data/master/"
-_LSTNET_CITATION = "G. Lai, W.-C. Chang, Y. Yang, H. Liu, SIGIR 2018 (arXiv 1703.07015)"
+_LSTNET_CITATION = (
+    "G. Lai, W.-C. Chang, Y. Yang, H. Liu, Modeling long- and short-term temporal patterns with deep neural networks, "
+    "SIGIR 2018 (arXiv 1703.07015)"
+)
 _TOLERANCE = 1e-5
 
 Values = Float64[np.ndarray, " T"]

@@ -26,6 +26,11 @@ DATASETS = {
     "sim_bouc_wen": "noel2016",
     "industrial_robot": "weigand2022",
     "rlc": "forgione2021rlc",
+    "electricity": "trindade2015electricity",
+    "traffic": "lai2018lstnet",
+    "solar": "lai2018lstnet",
+    "exchange_rate": "lai2018lstnet",
+    "ett_h1": "zhou2021informer",
     "sim_rlc": "forgione2021rlc",
     "sim_linear": "schiller2026",
 }

@@ -13,7 +13,7 @@ from .caption import provenance_line
 from .formats import MISSING, Block, Table, percent, significant
 from .frame import budget_in_words, setting_in_words
 from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables
-from .selection import RULES
+from .selection import RULES, RULES_TOLD
 
 RETRAIN = "-retrain"
 STUDY = ["suite", "dataset", "split", "model", "hidden_size", "horizon", "setting", "seq_len", "batch_size", "budget"]
@@ -116,7 +116,6 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
     """Rows of `forecasting_study` of one suite and data set as a table to read."""
     place = (rows["suite"].iloc[0], rows["dataset"].iloc[0])
     behind = set(runs["run_id"][(runs["suite"] == place[0]) & (runs["dataset"] == place[1])])
-    rules = "; ".join(f"rule {rule.name}: {rule.told}" for rule in RULES)
     return Table(
         title=f"{place[0]}: {place[1]}, forecasts of {rows['horizon'].iloc[0]} steps",
         blocks=[
@@ -131,7 +130,7 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
             "m = N-1, which scores one step a window, as is usual. The paper's divisor: the sum over the forecasts is "
             "divided by the samples of the part, of which there are P-1 more. Median over seeds, of m* (least to "
             "largest). "
-            f"{rules}. Test data decide nothing."
+            f"{RULES_TOLD}. Test data decide nothing."
             + (f" {PUBLISHED}: {PAPER_CITATION}." if (rows["rule"] == PUBLISHED).any() else ""),
             f"Provenance: {provenance_line([record for record in records if record.run_id in behind])}",
         ],

@@ -36,6 +36,12 @@ COLUMNS = [
 _UNKNOWN = {"mse_scaled": nan}
 """Scores of a part that a file of predictions does not hold."""
 
+MEASURE = (
+    "MSE in standardised units: of the free-run simulation from a zero state over all steps but the first "
+    "init_outputs; or, with a horizon, of the forecasts at the end of each window"
+)
+"""What the columns ``train_mse``, ``val_mse`` and ``test_mse`` hold, in words."""
+
 SCORES = ["train_mse", "val_mse", "test_mse", "test_rmse", "unit"]
 
 

@@ -52,3 +52,5 @@ VAL = Rule("val", val_weight=1.0, told="least MSE_val")
 """The least validation error."""
 
 RULES = (PAPER, VAL)
+RULES_TOLD = "; ".join(f"m* by rule {rule.name}: {rule.told}" for rule in RULES)
+"""All rules in words."""

@@ -17,14 +17,14 @@ from .differences import Outputs, differences
 from .effect import burn_in_effect, effect_table
 from .forecasting_table import forecasting_study, forecasting_table, forecasts
 from .formats import MISSING, MSE_SCALE, Block, Table, mse, write_table
-from .frame import by_study, by_suite, frame
+from .frame import MEASURE, by_study, by_suite, frame
 from .initial_states import initial_states, initial_states_table
 from .leaderboard import board
 from .leaderboard_table import leaderboard_table
 from .published import PAPER_CITATION
 from .questions import asked
 from .ranks import standings
-from .selection import RULES
+from .selection import RULES_TOLD
 from .shared import VARYING_WORDS, shared, varying
 from .studies import studies
 
@@ -110,12 +110,10 @@ def burn_in(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
 
 
 def _notes(table: pd.DataFrame, records: Sequence[RunRecord]) -> list[str]:
-    rules = "; ".join(f"m* by rule {rule.name}: {rule.told}" for rule in RULES)
     notes = [
-        "MSE of the free-run simulation from a zero state over all steps but the first init_outputs, standardised "
-        "units; change: of m* against m=0; "
+        f"{MEASURE}. change: of m* against m=0; "
         "of m: how many values of m there are to choose from; more than one seed: median (least to largest). "
-        f"{rules}. Test data decide nothing."
+        f"{RULES_TOLD}. Test data decide nothing."
     ]
     if anchors := _anchors(records):
         notes.append(f"Without a network, test MSE × {MSE_SCALE}: {anchors}")

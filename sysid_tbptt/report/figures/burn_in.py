@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ..frame import MEASURE
 from ..regimes import bptt, stateful
+from ..selection import RULES_TOLD
 from . import groups
 from .groups import Key
 from .traces import (
@@ -28,12 +30,7 @@ from .traces import (
 )
 
 NAME = "burn-in"
-NOTE = (
-    "MSE of the free-run simulation from a zero state over all steps but the first init_outputs, in standardised "
-    "units; more than one seed: "
-    "median, band from least to largest. Rule paper: least 0.7 MSE_train + 0.3 MSE_val (silverbox: m* at most 95); "
-    "rule val: least MSE_val."
-)
+NOTE = f"{MEASURE}. More than one seed: median, band from least to largest. {RULES_TOLD}."
 GRID = Grid(columns=4, height=1.75)
 
 TRAIN = Look(BLUE, marker="o")

@@ -7,7 +7,9 @@ from itertools import cycle
 
 import pandas as pd
 
+from ..frame import MEASURE
 from ..regimes import WINDOWS
+from ..selection import RULES_TOLD
 from . import groups
 from .groups import Key
 from .machines import kinds, machines
@@ -31,10 +33,9 @@ from .traces import (
 
 NAME = "cost"
 NOTE = (
-    "One engine and device a panel. Processor seconds of training, evaluation left out, and test MSE of the free-run "
-    "simulation from a zero state, standardised units: medians over the seeds, a point an N and m. Front: nothing has "
-    "less error for less time; it is known in hindsight and decides nothing. m* by rule paper: least 0.7 MSE_train + "
-    "0.3 MSE_val (silverbox: m* at most 95); rule val: least MSE_val."
+    "One engine and device a panel. Processor seconds of training, evaluation left out, and test error: medians over "
+    "the seeds, a point an N and m. Front: nothing has less error for less time; it is known in hindsight and decides "
+    f"nothing. {MEASURE}. {RULES_TOLD}."
 )
 GRID = Grid(columns=2, height=2.5, share_y=False)
 SHAPES = [

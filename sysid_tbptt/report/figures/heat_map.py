@@ -7,15 +7,16 @@ from itertools import pairwise
 
 import pandas as pd
 
+from ..frame import MEASURE
+from ..selection import RULES_TOLD
 from . import groups
 from .groups import Key
 from .traces import BLACK, NO_LINE, Grid, Line, Look, Page, Panel, Strip, paged
 
 NAME = "heat-map"
 NOTE = (
-    "Test MSE of the free-run simulation from a zero state, standardised units, relative to the least in the panel; "
-    "more than one seed: medians. Each cell goes halfway to the next m that was run; what was not run is empty. m* by "
-    "rule paper: least 0.7 MSE_train + 0.3 MSE_val (silverbox: m* at most 95); rule val: least MSE_val."
+    "Test error relative to the least in the panel; more than one seed: medians. Each cell goes halfway to the next m "
+    f"that was run; what was not run is empty. {MEASURE}. {RULES_TOLD}."
 )
 RULES = {"paper": Look(BLACK, NO_LINE, "v", size=3.6), "val": Look(BLACK, NO_LINE, "^", filled=False, size=3.6)}
 _ASIDE = {"paper": 0.24, "val": -0.24}

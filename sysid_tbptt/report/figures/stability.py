@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...runs.stability import BAND, StabilityRecord
 from ...training.bound import best_burn_in, bound
+from ..selection import RULES_TOLD
 from . import burn_in, groups, note
 from .groups import Key
 from .traces import (
@@ -36,8 +37,7 @@ NOTE = (
     f"{100 * BAND[0]:.0f} to {100 * BAND[1]:.0f} %, root mean square with the line fitted to it where shaded, and "
     "C λ^t with the least C that all pairs allow. Right: MSE of the free-run simulation over m, in standardised "
     "units, of the study that the network is of, and the bound λ^m/(N − m), scaled so that its least value is the "
-    "least test error, as far as it is not above all errors. "
-    "Rule paper: least 0.7 MSE_train + 0.3 MSE_val (silverbox: m* at most 95); rule val: least MSE_val."
+    f"least test error, as far as it is not above all errors. {RULES_TOLD}."
 )
 MEDIAN, RMS = Look(BLUE), Look(VERMILLION, DASHED, width=1.3)
 FITTED, ALL_PAIRS = Look(BLACK, width=0.5), Look(BLACK, DOTTED)

@@ -13,7 +13,8 @@ import pandas as pd
 from ...runs.record import RunRecord
 from ..caption import provenance_line
 from ..formats import MSE_SCALE, Block, Table
-from ..selection import RULES
+from ..frame import MEASURE
+from ..selection import RULES_TOLD
 from ..shared import VARYING_WORDS, shared
 from ..studies import Study
 from . import baselines, equal_compute, held_out, seed_spread
@@ -31,10 +32,12 @@ _WORDS = (
     "verdict",
 )
 
+_MEASURED = f"{MEASURE}. More than one seed: medians. {RULES_TOLD}. Test data decide nothing."
+
 
 def asked(suite: str, studies: Sequence[Study], records: Sequence[RunRecord]) -> Iterator[tuple[str, Table]]:
     """The names and tables of the questions that the studies of a suite answer; ``records`` are those of the suite."""
-    under = [_rules(), f"Provenance: {provenance_line(records)}"] if studies else []
+    under = [_MEASURED, f"Provenance: {provenance_line(records)}"] if studies else []
     for question in QUESTIONS:
         rows = question.rows(studies)
         if len(rows):
@@ -44,11 +47,3 @@ def asked(suite: str, studies: Sequence[Study], records: Sequence[RunRecord]) ->
 
 def _block(dataset: str, rows: pd.DataFrame, readable: pd.DataFrame) -> Block:
     return Block(f"{dataset}, MSE × {MSE_SCALE}; {shared(rows)}", readable, words=_WORDS)
-
-
-def _rules() -> str:
-    rules = "; ".join(f"rule {rule.name}: {rule.told}" for rule in RULES)
-    return (
-        "MSE of the free-run simulation from a zero state over all steps but the first init_outputs, standardised "
-        f"units; more than one seed: medians. {rules}. Test data decide nothing."
-    )
