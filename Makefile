@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 QUIET := --quiet --disable-pip-version-check
 RESULTS ?= results
-SUITES := paper-synthetic paper-sysid paper-seeds official forecasting
+SUITES := paper-synthetic paper-sysid paper-seeds paper-equal-compute official forecasting
 BENCH := $(SUITES:%=benchmarks/suites/%.toml)
 
 .PHONY: help demo bench report perf test check clean

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from ..formats import MISSING, mse, percent, two_decimals
-from ..regimes import WINDOWS
 from ..selection import RULES, VAL
 from ..shared import varying
 from ..studies import MODEL, Point, Study
@@ -23,16 +22,16 @@ FIRST, SECOND, SAME, OPEN = "the first", "the second", "the same", "open"
 NOTE = (
     "Burn-in costs nothing: m changes what is scored, not what is computed. First and second: N, m of how many that "
     "were tried, and samples through forward and backward, steps × B × N. "
-    f"{NEXT_ZERO}, or m*: N with its m* (first) against the next longer N (second). {BUDGET}: of all N that cost no "
+    f"{NEXT_ZERO}, or m*: N with its m* (first), trained for as many samples as there are runs of, but no more, "
+    f"against the next longer N (second). {BUDGET}: of all N that cost no "
     "more samples, the N and m of least validation error (first) against the N of least validation error at m = 0 "
     "(second). Error, samples, seconds of processor time (on one engine and device alone): second over first. By "
     "doubling: the change of the error if each doubling of the samples made the same. Better: who has less test error "
-    f"for no more samples, or within the budget; {OPEN}: less error for more samples. What these runs cannot tell: no "
-    "N was trained for the budget of a longer one, so that where it is open nothing is known of the cheaper one "
-    "trained for longer; a budget in epochs gives a longer window fewer steps. With one seed a small difference may be "
-    "chance."
+    f"for no more samples, or within the budget; {OPEN}: less error for more samples, so that nothing is known of the "
+    "cheaper one trained for longer. A budget in epochs gives a longer window fewer steps, and more samples. With one "
+    "seed a small difference may be chance."
 )
-FAMILY = [*MODEL, *(name for name in WINDOWS if name != "seq_len")]
+FAMILY = [*MODEL, "batch_size"]
 SIDES = ("first", "second")
 _OF_SIDE = ("seq_len", "burn_in", "m_tried", "test", "samples", "cpu_s")
 COLUMNS = [
@@ -65,7 +64,7 @@ class Option:
 
 
 def rows(studies: Iterable[Study]) -> pd.DataFrame:
-    """One row a comparison of two N and m of the same model, batch and kind of budget, with the rules that choose m*.
+    """One row a comparison of two N and m of the same model and batch, with the rules that choose m*.
 
     MSE in standardised units, medians over the seeds. The ratio of seconds is missing where the machines differ, and
     ``by_doubling`` where both cost the same.
@@ -76,17 +75,27 @@ def rows(studies: Iterable[Study]) -> pd.DataFrame:
 
 
 def family(study: Study) -> tuple[Any, ...]:
-    """What studies share that differ in N alone."""
+    """What studies share that differ in N and budget alone."""
     return tuple(study.key[name] for name in FAMILY)
 
 
 def _rows(alike: Sequence[Study]) -> Iterator[dict[str, Any]]:
-    for short, long in pairwise(alike):
+    for short, long in _neighbours(alike):
         for m, rules in short.chosen.items():
             yield _compared(NEXT_ZERO, rules, Option(short, m), Option(long, 0))
         for (m, other), rules in _both_chosen(short, long).items():
             yield _compared(NEXT_CHOSEN, rules, Option(short, m), Option(long, other))
     yield from _budgets([(Option(study, 0), Option(study, study.m_star(VAL))) for study in alike])
+
+
+def _neighbours(alike: Sequence[Study]) -> Iterator[tuple[Study, Study]]:
+    """Each study of an N and the next shorter one of the most samples, but no more than its own where there is one."""
+    by_n = [list(found) for _, found in groupby(alike, lambda study: study.seq_len)]
+    for shorts, longs in pairwise(by_n):
+        for long in longs:
+            most = Option(long, 0).samples
+            cheaper = [short for short in shorts if Option(short, 0).samples <= most]
+            yield max(cheaper or shorts, key=lambda short: Option(short, 0).samples), long
 
 
 def _both_chosen(short: Study, long: Study) -> dict[tuple[int, int], str]:

@@ -109,11 +109,22 @@ def test_seconds_of_one_m_on_two_machines_are_not_compared():
 
 
 @pytest.mark.parametrize(
-    "other", [{"model": "gru"}, {"hidden_size": 5}, {"batch_size": 4}, {"steps": 99}, {"learning_rate": 0.1}], ids=str
+    "other", [{"model": "gru"}, {"hidden_size": 5}, {"batch_size": 4}, {"learning_rate": 0.1}], ids=str
 )
-def test_windows_of_different_models_batches_or_budgets_are_not_compared(other):
+def test_windows_of_different_models_or_batches_are_not_compared(other):
     found = rows(*window(12, {0: 2.0, 5: 1.0}), *window(24, {0: 1.5, 5: 0.5}, **other))
     assert set(found["comparison"]) == {BUDGET}
+
+
+def test_a_short_window_is_compared_as_trained_for_as_many_samples_but_no_more():
+    """With the steps to match, it is no longer open who is better."""
+    long = window(24, {0: 1.5, 5: 1.4}, steps=30)
+    trained = {steps: window(12, {0: 9.0, 5: error}, steps=steps) for steps, error in ((30, 2.0), (60, 1.2), (99, 0.1))}
+    less, alike, more = trained.values()
+    assert row(rows(*less, *long), comparison=NEXT_ZERO)["better"] == OPEN
+    found = row(rows(*less, *alike, *more, *long), comparison=NEXT_ZERO)
+    assert (found["first_test"], found["samples_ratio"], found["better"]) == (1.2, 1.0, FIRST)
+    assert row(rows(*more, *long), comparison=NEXT_ZERO)["first_test"] == 0.1
 
 
 def test_a_diverged_error_gives_no_ratio():
