@@ -52,12 +52,11 @@ def load_dataset(name: str, split: str | None = None, horizon: int | None = None
     Raises:
         DataError: no such data set or split, its files cannot be had, or it needs a horizon.
     """
-    if name.endswith(".toml"):
-        return _own_log(name, split, horizon)
-    data = _known_dataset(ALIASES.get(name, name), split)
+    own = name.endswith(".toml")
+    data = _own_log(name, split, horizon) if own else _known_dataset(ALIASES.get(name, name), split)
     if data.forecasts and horizon is None:
         raise DataError(f"data set '{name}' is a series to forecast: give the horizon in samples, such as 96")
-    return data if horizon is None else _known_ahead(data.name, data.split, horizon)
+    return data if own or horizon is None else _known_ahead(data.name, data.split, horizon)
 
 
 @cache

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from ..data.horizon import first_forecast
 from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
 from ..errors import ConfigError
@@ -65,7 +66,7 @@ def evaluate_forecasts(
 def _scores(module: torch.nn.Module, records: Sequence[Series], scaler: Scaler, seq_len: int, horizon: int) -> Metrics:
     scaled, physical = [], []
     for series in records:
-        first = max(series.n_init, seq_len - 1)
+        first = first_forecast(series, seq_len)
         if first >= len(series):
             raise ConfigError(
                 f"{series.name}: {len(series)} steps hold no window of seq_len={seq_len}; choose a smaller seq_len"

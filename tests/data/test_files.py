@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from sysid_tbptt.data.cache import sha256_of
 from sysid_tbptt.data.files import from_description, from_file
 from sysid_tbptt.errors import DataError
+from sysid_tbptt.registry import load_dataset
 
 LENGTH = 100
 TABLE = pd.DataFrame(
@@ -50,6 +51,16 @@ def described(tmp_path):
         return tmp_path / "tank.toml"
 
     return describe
+
+
+def test_a_column_that_is_input_and_output_is_a_series_to_forecast(log, described):
+    data = from_file(log(), **BASIC | {"inputs": ("level", "valve")})
+    assert data.forecasts and not from_file(log(), **BASIC).forecasts
+    assert np.array_equal(data.test[0].u[:, 0], data.test[0].y[:, 0])
+    path = str(described(DESCRIPTION.replace('"valve"', '"level"')))
+    with pytest.raises(DataError, match=r"tank.toml' is a series to forecast: give the horizon"):
+        load_dataset(path)
+    assert load_dataset(path, horizon=3).n_y == 2 * 3
 
 
 def sizes(data):
@@ -261,8 +272,8 @@ def test_log_that_a_description_names_wrongly_is_told(described):
             {"inputs": ("pump",)},
             r"no column 'pump'; there are: valve, level, flow, outer temperature; correct the name",
         ),
-        ({"outputs": ("level", "valve")}, r"column 'valve' is named twice among inputs and outputs; name it once"),
-        ({"outputs": ("level", "level")}, r"column 'level' is named twice"),
+        ({"inputs": ("valve", "valve")}, r"column 'valve' is named twice among inputs; name it once"),
+        ({"outputs": ("level", "level")}, r"column 'level' is named twice among outputs"),
         ({"inputs": ()}, r"inputs=\(\) must be a list of at least one column; name the columns"),
         ({"outputs": "level"}, r"outputs='level' must be a list of at least one column"),
         ({"dt": 0.0}, r"dt=0.0 must be a positive number of seconds; correct it"),
