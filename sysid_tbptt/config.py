@@ -17,6 +17,9 @@ KERNELS: tuple[str, ...] = ("cpu",)
 ENGINES = ("auto", *KERNELS, "reference")
 """What a user may ask to train with."""
 
+RETRAIN = "-retrain"
+"""Ends the name of a split whose validation part is trained on too, and decides nothing."""
+
 InitMode = Literal["zero", "carry", "coupled", "free"]
 Optimiser = Literal["adam", "ipopt"]
 Schedule = Literal["constant", "step", "cosine"]

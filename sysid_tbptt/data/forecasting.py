@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
+from ..config import RETRAIN
 from ..errors import DataError
 from . import cache
 from .identity import revision
 from .series import Dataset, Series, Units
 from .source import Source, State
 
-RETRAIN = "-retrain"
 _FOLDER = "forecasting"
 _LSTNET = "https://raw.githubusercontent.com/laiguokun/multivariate-time-series-data/master/"
 _LSTNET_CITATION = (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..config import RETRAIN
 from ..runs.record import RunRecord
 from .caption import provenance_line
 from .formats import MISSING, Block, Table, percent, significant
@@ -15,7 +16,6 @@ from .frame import budget_in_words, setting_in_words
 from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables
 from .selection import RULES, RULES_TOLD
 
-RETRAIN = "-retrain"
 STUDY = ["suite", "dataset", "split", "model", "hidden_size", "horizon", "setting", "seq_len", "batch_size", "budget"]
 ERRORS = ("train", "test", "test_paper")
 VALUES = {"m0": "m = 0", "last": "m = N-1", "mstar": "at m*", "stateful": "stateful", "bptt": "full BPTT"}
