@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -80,7 +81,7 @@ class Raw:
         path = cache.fetch(_FOLDER, self.file, url=self.url, sha256=self.sha256)
         try:
             which, values = self._picked(path)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, zlib.error, ValueError, LookupError, zipfile.BadZipFile) as error:
             raise DataError(f"{path}: cannot be read ({error}); {cache.remedy(path)} (source: {self.url})") from error
         return self._cut(values, which, split, path)
 

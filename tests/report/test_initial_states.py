@@ -60,14 +60,15 @@ def test_an_m_without_the_benchmark_is_no_row(runs):
 
 def test_the_table_says_whether_more_freedom_ever_cost_more(runs):
     table = initial_states_table(initial_states(runs), runs)
-    assert "free ≤ coupled at 2 and coupled ≤ TBPTT at 2 of 2 values of m" in table.notes[0]
+    assert "free ≤ coupled at 2 of 2 and coupled ≤ TBPTT at 2 of 2 values of m" in table.notes[0]
     losses, decays, performance = (block.rows for block in table.blocks)
     assert losses["regret"].tolist() == ["20000.0000", "10000.0000"]
     assert decays["fitted"].tolist()[0] == "–"
     assert decays["|w_hh|² TBPTT"].tolist() == ["0.3600", "0.3600"]
     assert performance["test benchmark"].tolist() == ["30000.0000"] * 2
     worse = [runs[0], runs[1].model_copy(update={"optimum": runs[1].optimum.model_copy(update={"loss": 9.0})})]
-    assert "coupled ≤ TBPTT at 0 of 1" in initial_states_table(initial_states(worse), worse).notes[0]
+    told = initial_states_table(initial_states(worse), worse).notes[0]
+    assert "free ≤ coupled at 0 of 0 and coupled ≤ TBPTT at 0 of 1" in told
 
 
 def test_it_is_written_beside_the_burn_in_study(runs, tmp_path):
