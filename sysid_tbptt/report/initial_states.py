@@ -125,10 +125,8 @@ def _order(rows: pd.DataFrame) -> str:
     """Whether the problem with more freedom is never worse."""
     free = (rows["loss_free"] <= rows["loss_coupled"]).sum()
     coupled = (rows["loss_coupled"] <= rows["loss_zero"]).sum()
-    return (
-        f"free ≤ coupled at {free} of {rows['loss_free'].notna().sum()} and coupled ≤ TBPTT at {coupled} of {len(rows)} "
-        "values of m"
-    )
+    both = rows["loss_free"].notna().sum()
+    return f"free ≤ coupled at {free} of {both} and coupled ≤ TBPTT at {coupled} of {len(rows)} values of m"
 
 
 def _losses(rows: pd.DataFrame) -> pd.DataFrame:

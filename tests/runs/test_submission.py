@@ -134,7 +134,14 @@ def test_what_is_wrong_is_told_by_file_and_line(written, changes, expected):
 def forecast(tmp_path):
     """The file of a run of forecasts, as the harness writes it."""
     config = config_of(
-        dataset=DATASET, split=load_dataset(DATASET).split, model="gru", hidden_size=4, horizon=3, seq_len=12, batch_size=8, steps=2
+        dataset=DATASET,
+        split=load_dataset(DATASET).split,
+        model="gru",
+        hidden_size=4,
+        horizon=3,
+        seq_len=12,
+        batch_size=8,
+        steps=2,
     )
     train([config], results=tmp_path / "results", workers=1)
     return next((tmp_path / "results").rglob("*.jsonl"))
