@@ -60,7 +60,13 @@ def test_a_column_that_is_input_and_output_is_a_series_to_forecast(log, describe
     path = str(described(DESCRIPTION.replace('"valve"', '"level"')))
     with pytest.raises(DataError, match=r"tank.toml' is a series to forecast: give the horizon"):
         load_dataset(path)
-    assert load_dataset(path, horizon=3).n_y == 2 * 3
+    one, two = (load_dataset(path, split, horizon=3) for split in ("file", "file-retrain"))
+    whole = TABLE[["level", "flow"]].to_numpy()
+    assert sizes(one) == (60 - 3, 80 - 3, 100 - 3) and sizes(two) == (80 - 3, 80 - 3, 100 - 3)
+    assert np.array_equal(one.test[0].y[one.test[0].n_init, :2], whole[80])
+    assert np.allclose(two.scaler.y_mean[:2], whole[:80].mean(axis=0), rtol=1e-12)
+    with pytest.raises(DataError, match="has the split 'file' or 'file-retrain' only, not 'official'"):
+        load_dataset(path, "official", horizon=3)
 
 
 def sizes(data):
