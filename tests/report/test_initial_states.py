@@ -53,6 +53,14 @@ def test_the_interval_of_the_decay_covers_the_true_rate_as_often_as_it_says():
     assert 0.91 <= covered / 400 <= 0.98
 
 
+def test_the_rate_is_fitted_over_the_burn_in_phase_alone(runs):
+    """From step m+1 on the two outputs are fitted, and differ otherwise."""
+    zero = np.array(runs[3].optimum.y_hat)
+    zero[0, 4:] += 1.0
+    runs[3] = runs[3].model_copy(update={"optimum": runs[3].optimum.model_copy(update={"y_hat": zero.tolist()})})
+    assert initial_states(runs)["rate"].iloc[1] == pytest.approx(W_HH**2)
+
+
 def test_an_m_without_the_benchmark_is_no_row(runs):
     assert initial_states(runs[:1] + runs[3:])["burn_in"].tolist() == [4]
     assert not len(initial_states([record(0, 1.0, 1.0, 1.0)]))
