@@ -17,8 +17,14 @@ KERNELS: tuple[str, ...] = ("cpu",)
 ENGINES = ("auto", *KERNELS, "reference")
 """What a user may ask to train with."""
 
+RETRAIN = "-retrain"
+"""Ends the name of a split whose validation part is trained on too, and decides nothing."""
+
 InitMode = Literal["zero", "carry", "coupled", "free"]
 Optimiser = Literal["adam", "ipopt"]
+OF_STEPS = frozenset({"horizon", "init_outputs", "clip_norm", "weight_decay", "input_noise", "validate_every"})
+"""Fields that a run which is solved to an optimum makes no use of."""
+
 Schedule = Literal["constant", "step", "cosine"]
 
 
@@ -102,6 +108,8 @@ class RunConfig(BaseModel):
             raise ValueError(f"init_mode='{self.init_mode}' needs optimiser='ipopt', which trains the initial states")
         if self.init_mode == "carry" and self.optimiser == "ipopt":
             raise ValueError("optimiser='ipopt' has no order of subsequences: choose another init_mode than 'carry'")
+        if self.optimiser == "ipopt" and (given := OF_STEPS.intersection(self.model_dump(exclude_defaults=True))):
+            raise ValueError(f"optimiser='ipopt' makes no use of {', '.join(sorted(given))}: leave out what it has not")
         if self.init_outputs and self.init_mode == "carry":
             raise ValueError("init_outputs sets the state that init_mode='carry' carries: choose init_mode='zero'")
         if self.init_outputs >= self.seq_len:

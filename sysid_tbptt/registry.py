@@ -15,6 +15,7 @@ from functools import cache, lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
+from .config import RETRAIN
 from .data import files, forecasting, official, paper, simulated
 from .data.horizon import ahead
 from .data.series import Dataset
@@ -52,12 +53,11 @@ def load_dataset(name: str, split: str | None = None, horizon: int | None = None
     Raises:
         DataError: no such data set or split, its files cannot be had, or it needs a horizon.
     """
-    if name.endswith(".toml"):
-        return _own_log(name, split, horizon)
-    data = _known_dataset(ALIASES.get(name, name), split)
+    own = name.endswith(".toml")
+    data = _own_log(name, split, horizon) if own else _known_dataset(ALIASES.get(name, name), split)
     if data.forecasts and horizon is None:
         raise DataError(f"data set '{name}' is a series to forecast: give the horizon in samples, such as 96")
-    return data if horizon is None else _known_ahead(data.name, data.split, horizon)
+    return data if own or horizon is None else _known_ahead(data.name, data.split, horizon)
 
 
 @cache
@@ -66,16 +66,23 @@ def _known_ahead(name: str, split: str, horizon: int) -> Dataset:
 
 
 def _own_log(path: str, split: str | None, horizon: int | None) -> Dataset:
-    data = _read_log(path, files.stamp(path), horizon)
-    if split not in (None, data.split):
-        raise DataError(f"{path}: a user's own log has the split '{data.split}' only, not '{split}'")
-    return data
+    stamp = files.stamp(path)
+    data = _read_log(path, stamp)
+    splits = (data.split, data.split + RETRAIN) if data.forecasts else (data.split,)
+    if split not in (None, *splits):
+        raise DataError(f"{path}: a user's own log has the split {' or '.join(map(repr, splits))} only, not '{split}'")
+    return data if horizon is None else _log_ahead(path, stamp, split or data.split, horizon)
 
 
 @lru_cache(maxsize=8)
-def _read_log(path: str, _stamp: tuple[int, ...], horizon: int | None) -> Dataset:
-    data = files.from_description(path)
-    return data if horizon is None else ahead(data, horizon)
+def _read_log(path: str, _stamp: tuple[int, ...]) -> Dataset:
+    return files.from_description(path)
+
+
+@lru_cache(maxsize=8)
+def _log_ahead(path: str, stamp: tuple[int, ...], split: str, horizon: int) -> Dataset:
+    data = _read_log(path, stamp)
+    return ahead(forecasting.of_log(data, split) if data.forecasts else data, horizon)
 
 
 @cache

@@ -16,6 +16,7 @@ from sysid_tbptt.cli.options import FILTERS
 from sysid_tbptt.data.source import Source
 from sysid_tbptt.registry import load_dataset
 from sysid_tbptt.runs import harness
+from sysid_tbptt.runs.harness import train
 from sysid_tbptt.runs.store import Store
 
 MODELS = """
@@ -366,6 +367,19 @@ def test_kept_weights_score_as_their_record_says(run, scored, results):
     assert run("--keep-weights", "--burn-in", "4") == 0
     (record,) = Store(results).records()
     assert scored(str(Store(results).weights(record.run_id)))["metrics"] == record.metrics
+
+
+def test_forecasts_score_as_their_record_says(run, scored, results, fails, log):
+    assert run("--keep-weights", "--burn-in", "4") == 0
+    (record,) = Store(results).records()
+    config = record.config.model_copy(update={"horizon": 3})
+    (forecast,) = train([config], results=results, workers=1, keep_weights=True)
+    weights = str(Store(results).weights(forecast.run_id))
+    window = ("--seq-len", str(config.seq_len))
+    assert scored(weights, "--horizon", "3", *window)["metrics"] == forecast.metrics
+    for alone in (("--horizon", "3"), window):
+        path = weights if "--horizon" in alone else str(Store(results).weights(record.run_id))
+        assert "give both, or none" in fails("score", path, "--dataset", log, *alone)
 
 
 def test_scores_to_read(weights, log, capsys):

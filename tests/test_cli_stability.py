@@ -84,6 +84,14 @@ def test_weights_of_a_run_are_enough(told, results, weights):
     assert (said["dataset"], said["model"], said["hidden_size"], said["seed"]) == ("sim_linear", "lstm", 2, 3)
 
 
+def test_weights_of_forecasts_are_enough_too(told, tmp_path):
+    config = config_of(**SIMULATED, horizon=3)
+    (run,) = train([config], engine="reference", workers=1, results=tmp_path, keep_weights=True)
+    said = json.loads(told(Store(tmp_path).weights(run.run_id), "--results", tmp_path, "--json"))
+    assert "forecasts of the next 3 samples" in said["protocol"]
+    assert [kept.run_id for kept in read_stability(tmp_path, config.suite)] == [run.run_id]
+
+
 def test_each_window_has_the_m_of_the_bound_beside_those_of_its_study(told, results, weights):
     said = json.loads(told(weights, "--results", results, "--json"))
     ((row,),) = (said["burn_in"],)

@@ -51,6 +51,8 @@ OTHER = {
         ({"init_outputs": 100}, "choose init_outputs < seq_len"),
         ({"init_outputs": 3, "init_mode": "carry"}, "choose init_mode='zero'"),
         ({"init_mode": "steady"}, "'zero', 'carry', 'coupled' or 'free'"),
+        ({"optimiser": "ipopt", "horizon": 3}, "optimiser='ipopt' makes no use of horizon: leave out"),
+        ({"optimiser": "ipopt", "weight_decay": 0.1, "clip_norm": 1.0}, "no use of clip_norm, weight_decay"),
         ({"init_mode": "coupled"}, "init_mode='coupled' needs optimiser='ipopt'"),
         ({"init_mode": "carry", "optimiser": "ipopt"}, "choose another init_mode than 'carry'"),
         ({"patience": 3}, "set validate_every as well"),

@@ -6,25 +6,26 @@ import argparse
 import json
 from typing import Any
 
+from ..errors import ConfigError
+from .options import positive
 from .printing import OK, print_table
-from .trained import add_weights, load_trained
+from .trained import Trained, add_weights, load_trained
 
 
 def add(commands: Any) -> None:
-    command = commands.add_parser("score", help="score trained weights by free-run simulation")
+    command = commands.add_parser("score", help="score trained weights by free-run simulation, or by forecasts")
     add_weights(command, needs_dataset=True)
+    command.add_argument("--seq-len", type=positive, metavar="N", help="window that a forecast is made from")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(command=_score)
 
 
 def _score(options: argparse.Namespace) -> int:
     from ..runs.record import finite
-    from ..training.evaluate import evaluate
-    from ..training.simulator import module_simulator
 
     trained = load_trained(options)
     data = trained.data
-    metrics = evaluate(module_simulator(trained.module), data, trained.init_outputs)
+    metrics = _metrics(trained, options.seq_len)
     about = {"dataset": data.name, "split": data.split, "protocol": data.protocol, "model": trained.model}
     if options.json:
         told = about | {"hidden_size": trained.hidden_size, "metrics": finite(metrics)}
@@ -32,6 +33,20 @@ def _score(options: argparse.Namespace) -> int:
     else:
         _print_scores(about, metrics)
     return OK
+
+
+def _metrics(trained: Trained, seq_len: int | None) -> dict[str, Any]:
+    from ..training.evaluate import evaluate
+    from ..training.forecasts import check_windows, evaluate_forecasts
+    from ..training.simulator import module_simulator
+
+    if (trained.data.horizon is None) != (seq_len is None):
+        raise ConfigError("forecasts are of --horizon steps, made from windows of --seq-len inputs: give both, or none")
+    if trained.data.horizon is None or seq_len is None:
+        return evaluate(module_simulator(trained.module), trained.data, trained.init_outputs)
+    check_windows(trained.data, seq_len)
+    weights = {name: tensor.numpy() for name, tensor in trained.module.state_dict().items()}
+    return evaluate_forecasts(trained.module, weights, trained.data, seq_len)
 
 
 def _print_scores(about: dict[str, str], metrics: dict[str, Any]) -> None:

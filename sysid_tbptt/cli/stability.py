@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..runs.store import Store
     from ..training.forgetting import Forgetting
 
-_TOLD = ("dataset", "split", "model", "hidden_size", "num_layers", "init_outputs")
+_TOLD = ("dataset", "split", "horizon", "model", "hidden_size", "num_layers", "init_outputs")
 """Options that a run's record tells."""
 _STUDY = ("suite", "setting", "batch_size", "budget")
 """What tells apart the studies of one model and N."""

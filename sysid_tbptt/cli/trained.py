@@ -31,6 +31,7 @@ def add_weights(command: argparse.ArgumentParser, *, needs_dataset: bool) -> Non
     command.add_argument("weights", metavar="WEIGHTS", help="safetensors file, torch's names of the weights")
     command.add_argument("--dataset", required=needs_dataset, help="data set by name")
     command.add_argument("--split", help="named cut (default: the data set's first)")
+    command.add_argument("--horizon", type=positive, metavar="P", help="forecast steps it was trained to give")
     command.add_argument("--model", help="model by name (default: read from the weights of an rnn, gru or lstm)")
     command.add_argument("--hidden-size", type=positive, help="width (default: read from the weights)")
     command.add_argument("--num-layers", type=positive, help="layers (default: read from the weights)")
@@ -50,7 +51,7 @@ def load_trained(options: argparse.Namespace) -> Trained:
     from ..training.inputs import width
     from ..training.weights import n_layers, put_weights, read_weights, zoo_shape
 
-    data = load_dataset(options.dataset, options.split)
+    data = load_dataset(options.dataset, options.split, options.horizon)
     weights = read_weights(options.weights)
     name, hidden_size, num_layers = options.model, options.hidden_size, options.num_layers or n_layers(weights)
     init_outputs = options.init_outputs or 0

@@ -10,7 +10,8 @@
     n_init = 50
     name = "my_tank"
 
-In a suite, a data set whose name ends in ``.toml`` is such a description.
+A column that is both an input and an output makes it a series to forecast, see `sysid_tbptt.data.horizon`. In a suite,
+a data set whose name ends in ``.toml`` is such a description.
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ def from_file(
 
     ``inputs`` and ``outputs`` name the columns of u and y, ``dt`` is the sampling time [s]. ``split`` holds three
     fractions of the record that add up to 1, or the three samples where train, val and test end (half-open); the
-    parts follow one another in time. The first ``n_init`` samples of each part are not scored.
+    parts follow one another in time. The first ``n_init`` samples of each part are not scored. A column may be both an
+    input and an output: the log is then one to forecast.
 
     Raises:
         DataError: a file or column is missing, a cell holds no number, a signal is constant over the training
@@ -126,7 +128,7 @@ def from_file(
     if not 0 < dt < math.inf:
         raise DataError(f"{path}: dt={dt} must be a positive number of seconds; correct it")
     units = Units(u=_units(path, "units_u", units_u, inputs), y=_units(path, "units_y", units_y, outputs))
-    parts = _cut(path, _read(path, [*inputs, *outputs]), split, n_init)
+    parts = _cut(path, _read(path, list(dict.fromkeys([*inputs, *outputs]))), split, n_init)
     _check_not_constant(path, parts["train"])
     train, val, test = (
         (Series(_values(rows, inputs), _values(rows, outputs), float(dt), units, n_init, part),)
@@ -143,6 +145,7 @@ def from_file(
         f"{path.name} in a row, n_init={n_init}",
         revision=revision(train, val, test),
         sha256={path.name: sha256_of(path)},
+        forecasts=not set(inputs).isdisjoint(outputs),
     )
 
 
@@ -150,10 +153,9 @@ def _check_columns(path: Path, inputs: Sequence[str], outputs: Sequence[str]) ->
     for key, names in (("inputs", inputs), ("outputs", outputs)):
         if isinstance(names, str) or not names:
             raise DataError(f"{path}: {key}={names!r} must be a list of at least one column; name the columns")
-    both = [*inputs, *outputs]
-    twice = sorted({name for name in both if both.count(name) > 1})
-    if twice:
-        raise DataError(f"{path}: column {twice[0]!r} is named twice among inputs and outputs; name it once")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DataError(f"{path}: column {twice[0]!r} is named twice among {key}; name it once")
 
 
 def _units(path: Path, key: str, units: Sequence[str] | None, columns: Sequence[str]) -> tuple[str, ...]:

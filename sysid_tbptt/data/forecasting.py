@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,13 +24,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
+from ..config import RETRAIN
 from ..errors import DataError
 from . import cache
 from .identity import revision
 from .series import Dataset, Series, Units
 from .source import Source, State
 
-RETRAIN = "-retrain"
 _FOLDER = "forecasting"
 _LSTNET = "https://raw.githubusercontent.com/laiguokun/multivariate-time-series-data/master/"
 _LSTNET_CITATION = (
@@ -38,6 +39,7 @@ _LSTNET_CITATION = (
 )
 _TOLERANCE = 1e-5
 
+Records = tuple[Series, ...]
 Values = Float64[np.ndarray, " T"]
 Candidates = Iterator[tuple[str, Values]]
 """Series that a file may mean, each with what tells it apart."""
@@ -80,7 +82,7 @@ class Raw:
         path = cache.fetch(_FOLDER, self.file, url=self.url, sha256=self.sha256)
         try:
             which, values = self._picked(path)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, zlib.error, ValueError, LookupError, zipfile.BadZipFile) as error:
             raise DataError(f"{path}: cannot be read ({error}); {cache.remedy(path)} (source: {self.url})") from error
         return self._cut(values, which, split, path)
 
@@ -107,13 +109,8 @@ class Raw:
         ends = [int(end) for end in np.cumsum(self.lengths)]
         again = split.endswith(RETRAIN)
         units = Units((self.unit,), (self.unit,))
-
-        def record(name: str, stop: int, first: int) -> Series:
-            column = values[:stop, np.newaxis]
-            return Series(column, column, self.dt, units, first - 1 if first else 0, name)
-
-        train = (record("train", ends[1] if again else ends[0], 0),)
-        val, test = (record("val", ends[1], ends[0]),), (record("test", ends[2], ends[1]),)
+        whole = Series(values[:, np.newaxis], values[:, np.newaxis], self.dt, units, 0, self.name)
+        train, val, test = parts(whole, ends, again=again)
         ranges = f"train [0, {len(train[0])}), val [{ends[0]}, {ends[1]}), test [{ends[1]}, {ends[2]})"
         return Dataset(
             name=self.name,
@@ -127,6 +124,28 @@ class Raw:
             sha256={self.file: cache.sha256_of(path)},
             forecasts=True,
         )
+
+
+def parts(whole: Series, ends: Sequence[int], *, again: bool) -> tuple[Records, Records, Records]:
+    """Train, val and test of one record, by where they end; in the second stage, ``again``, train ends with val."""
+
+    def part(name: str, stop: int, n_init: int) -> Records:
+        return (Series(whole.u[:stop], whole.y[:stop], whole.dt, whole.units, n_init, name),)
+
+    train = part("train", ends[1] if again else ends[0], whole.n_init)
+    return train, part("val", ends[1], ends[0] - 1), part("test", ends[2], ends[1] - 1)
+
+
+def of_log(data: Dataset, split: str) -> Dataset:
+    """A user's own log, whose parts follow one another, under its split or the second stage of it."""
+    records = (*data.train, *data.val, *data.test)
+    u, y = np.concatenate([record.u for record in records]), np.concatenate([record.y for record in records])
+    first, again = records[0], split.endswith(RETRAIN)
+    whole = Series(u, y, first.dt, first.units, first.n_init, first.name)
+    train, val, test = parts(whole, np.cumsum([len(record) for record in records]).tolist(), again=again)
+    told = f"{data.protocol}; {'trained on train and val; ' if again else ''}windows of val and test reach back"
+    cut = revision(train, val, test)
+    return replace(data, split=split, train=train, val=val, test=test, protocol=told, revision=cut)
 
 
 def lstnet(column: int, path: Path) -> Candidates:

@@ -44,3 +44,8 @@ def _ahead(series: Series, horizon: int) -> Series:
     targets = following.transpose(0, 2, 1).reshape(len(following), -1)
     units = Units(series.units.u, series.units.y * horizon)
     return Series(series.u[: len(targets)], targets, series.dt, units, series.n_init, series.name)
+
+
+def first_forecast(series: Series, seq_len: int) -> int:
+    """The sample at which the first forecast that is scored is made: after n_init, and a window of ``seq_len``."""
+    return max(series.n_init, seq_len - 1)

@@ -8,34 +8,39 @@ from typing import Any
 
 import pandas as pd
 
+from ..config import RETRAIN
 from ..runs.record import RunRecord
 from .caption import provenance_line
 from .formats import MISSING, Block, Table, percent, significant
 from .frame import budget_in_words, setting_in_words
 from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables
+from .regimes import comparable
 from .selection import RULES, RULES_TOLD
+from .shared import varying
 
-RETRAIN = "-retrain"
-STUDY = ["suite", "dataset", "split", "model", "hidden_size", "horizon", "setting", "seq_len", "batch_size", "budget"]
+MODEL = ["suite", "dataset", "split", "test_set", "model", "hidden_size", "horizon"]
+STUDY = [*MODEL, "setting", "seq_len", "batch_size", "budget"]
 ERRORS = ("train", "test", "test_paper")
 VALUES = {"m0": "m = 0", "last": "m = N-1", "mstar": "at m*", "stateful": "stateful", "bptt": "full BPTT"}
 PUBLISHED = "published"
 
 
 def forecasts(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """One row a run with a horizon that ended well: its study, stage, m, regime, seed, and MSE in standardised units.
+    """One row a run with a horizon that ended well, and test set: its study, stage, m, regime, seed, and MSE in
+    standardised units.
 
     ``split`` is that of stage one for both stages; ``test_paper`` is the test error with the paper's divisor.
     """
-    return pd.DataFrame([_run(record) for record in records if record.config.horizon and record.status == "ok"])
+    ended = [record for record in records if record.config.horizon and record.status == "ok"]
+    return pd.DataFrame([_run(record, name) for record in ended for name in record.metrics["test"]])
 
 
-def _run(record: RunRecord) -> dict[str, Any]:
-    config = record.config
-    (test,) = record.metrics["test"].values()
+def _run(record: RunRecord, test_set: str) -> dict[str, Any]:
+    config, test = record.config, record.metrics["test"][test_set]
     fields = {name: getattr(config, name) for name in ("suite", "dataset", "model", "hidden_size", "horizon")}
     return fields | {
         "split": config.split.removesuffix(RETRAIN),
+        "test_set": test_set,
         "retrained": config.split.endswith(RETRAIN),
         "setting": setting_in_words(config),
         "seq_len": config.seq_len,
@@ -56,7 +61,8 @@ def _run(record: RunRecord) -> dict[str, Any]:
 def forecasting_study(runs: pd.DataFrame) -> pd.DataFrame:
     """Rows by study and rule, from the rows of `forecasts`: medians over seeds, least and largest of m* beside them.
 
-    m* minimises the rule's cost over the runs of stage one; all errors are of stage two. ``change`` is that of the test
+    m* minimises the rule's cost over the runs of stage one, of each stage those m that were run with all its seeds; all
+    errors are of stage two. ``change`` is that of the test
     error at m* relative to m = N-1, the usual forecast of one target a window. Rows of the rule "published" hold the
     paper's, whose test errors have its divisor.
     """
@@ -69,7 +75,7 @@ def forecasting_study(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _rows(study: dict[str, Any], part: pd.DataFrame, full: pd.DataFrame) -> Iterator[dict[str, Any]]:
     stateless = part[part["regime"] == "stateless"]
-    first, second = stateless[~stateless["retrained"]], stateless[stateless["retrained"]]
+    first, second = (comparable(stateless[stateless["retrained"] == stage], STUDY) for stage in (False, True))
     if not len(first) or not len(second):
         return
     curve = first.groupby("burn_in")[["train_mse", "val_mse"]].median().reset_index()
@@ -88,7 +94,7 @@ def _rows(study: dict[str, Any], part: pd.DataFrame, full: pd.DataFrame) -> Iter
 def _full(study: Mapping[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
     """Full BPTT of the same model and series, in stage two."""
     found = runs[(runs["regime"] == "bptt") & runs["retrained"]]
-    for name in ("suite", "dataset", "split", "model", "hidden_size", "horizon"):
+    for name in MODEL:
         found = found[found[name] == study[name]]
     return found
 
@@ -117,7 +123,7 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
     place = (rows["suite"].iloc[0], rows["dataset"].iloc[0])
     behind = set(runs["run_id"][(runs["suite"] == place[0]) & (runs["dataset"] == place[1])])
     return Table(
-        title=f"{place[0]}: {place[1]}, forecasts of {rows['horizon'].iloc[0]} steps",
+        title=f"{place[0]}: {place[1]}, forecasts of {', '.join(map(str, sorted(set(rows['horizon']))))} steps",
         blocks=[
             Block("Test MSE, standardised units", _readable(rows, "test")),
             Block("Test MSE with the paper's divisor", _readable(rows, "test_paper")),
@@ -139,7 +145,8 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
 
 
 def _readable(rows: pd.DataFrame, part: str) -> pd.DataFrame:
-    shown = pd.DataFrame({"N": rows["seq_len"].astype(str), "rule": rows["rule"], "m*": rows["m_star"].astype(str)})
+    shown = pd.DataFrame({"N": rows["seq_len"].astype(str)} | varying(rows))
+    shown["rule"], shown["m*"] = rows["rule"], rows["m_star"].astype(str)
     shown["seeds"] = rows["seeds"].astype(str)
     for name, heading in VALUES.items():
         errors = rows[f"{name}_{part}"]

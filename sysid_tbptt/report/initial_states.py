@@ -7,7 +7,7 @@ benchmark: one free state, subsequences go on from each other), ``free`` (each i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import inf, nan
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -123,9 +123,10 @@ def initial_states_table(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Ta
 
 def _order(rows: pd.DataFrame) -> str:
     """Whether the problem with more freedom is never worse."""
-    free = (rows["loss_free"].fillna(-inf) <= rows["loss_coupled"]).sum()
+    free = (rows["loss_free"] <= rows["loss_coupled"]).sum()
     coupled = (rows["loss_coupled"] <= rows["loss_zero"]).sum()
-    return f"free ≤ coupled at {free} and coupled ≤ TBPTT at {coupled} of {len(rows)} values of m"
+    both = rows["loss_free"].notna().sum()
+    return f"free ≤ coupled at {free} of {both} and coupled ≤ TBPTT at {coupled} of {len(rows)} values of m"
 
 
 def _losses(rows: pd.DataFrame) -> pd.DataFrame:

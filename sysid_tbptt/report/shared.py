@@ -20,8 +20,9 @@ VARYING_WORDS = ("split", "data revision", "test set", "model", "setting")
 
 
 def varying(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
-    """The columns that vary, by heading, as text."""
-    return {heading: table[name].astype(str) for name, heading in VARYING.items() if table[name].nunique() > 1}
+    """The columns that vary, of those that there are, by heading, as text."""
+    there = {name: heading for name, heading in VARYING.items() if name in table}
+    return {heading: table[name].astype(str) for name, heading in there.items() if table[name].nunique() > 1}
 
 
 def shared(table: pd.DataFrame) -> str:

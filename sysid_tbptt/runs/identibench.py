@@ -21,7 +21,7 @@ from rich.console import Console
 
 from ..config import RunConfig
 from ..data.series import Dataset, Series
-from ..errors import ModelError, traced
+from ..errors import ConfigError, ModelError, traced
 from ..registry import load_dataset
 from .predictions import write_predictions
 from .provenance import command, provenance
@@ -121,11 +121,14 @@ def train_themselves(
     record of a run that diverged.
 
     Raises:
+        ConfigError: a run is of forecasts.
         DataError: a data set cannot be had.
         ModelError: the model's own code fails, or an output has the wrong shape; earlier records are kept.
         StoreError: the results folder cannot be used.
     """
-    console = console or Console(stderr=True)
+    console, runs = console or Console(stderr=True), list(runs)
+    if any(run.horizon for run in runs):
+        raise ConfigError(f"model '{model}' simulates, and the suite asks for forecasts: choose runs without a horizon")
     configs = dict.fromkeys(
         config_of(suite=run.suite, dataset=run.dataset, split=run.split, model=model, seed=run.seed) for run in runs
     )

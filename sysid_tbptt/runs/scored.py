@@ -107,10 +107,12 @@ def score_file(
     Raises:
         DataError: the file or the data set cannot be had, or a test set is unknown or missing.
         ModelError: an output has the wrong shape, or is not finite.
-        ConfigError: a model of that name was trained in the suite, on these data.
+        ConfigError: a model of that name was trained in the suite, on these data; or the suite forecasts them.
         StoreError: the results folder cannot be written.
     """
     path = Path(path)
+    if any(values.get("horizon", [None]) != [None] for values in _groups(suite, dataset)):
+        raise ConfigError(f"{path}: suite '{suite.name}' forecasts {dataset}; a file holds simulated outputs alone")
     data = load_dataset(dataset, split or _split(suite, dataset))
     config = config_of(suite=suite.name, dataset=dataset, split=data.split, model=model or path.stem, seed=seed)
     y_hat = _test_outputs(path, data)
@@ -147,12 +149,16 @@ def _check_name(config: RunConfig, store: Store) -> None:
 
 def _split(suite: Suite, dataset: str) -> str | None:
     """The split under which the suite has the data set; None if it has not, or has several."""
+    splits = {split for values in _groups(suite, dataset) for split in values.get("split", [None])}
+    return splits.pop() if len(splits) == 1 else None
+
+
+def _groups(suite: Suite, dataset: str) -> list[dict[str, Any]]:
+    """The values of the groups that have the data set."""
     name = ALIASES.get(dataset, dataset)
-    has = [
+    return [
         group.values for group in suite.groups if name in {ALIASES.get(n, n) for n in group.values.get("dataset", [])}
     ]
-    splits = {split for values in has for split in values.get("split", [None])}
-    return splits.pop() if len(splits) == 1 else None
 
 
 def test_scores(y_hat: Mapping[str, np.ndarray], data: Dataset) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
-from ..config import ALGORITHM_VERSION
+from ..config import ALGORITHM_VERSION, RunConfig
+from ..data.horizon import first_forecast
 from ..data.series import Dataset, Series
-from ..errors import ModelError, StoreError, complaints
+from ..errors import DataError, ModelError, StoreError, complaints
 from ..registry import load_dataset, sources
 from ..training.metrics import score
 from .predictions import Prediction, read_predictions
@@ -190,7 +191,11 @@ def _check(record: RunRecord, path: Path, folder: Path, checked: Checked) -> Sai
         yield f"key 'provenance': {complaints(error, _Provenance)}; run it again", False
         return
     yield from _check_identity(record, told)
-    data = _at_hand(record.config.dataset, record.config.split)
+    try:
+        data = _at_hand(record.config.dataset, record.config.split, record.config.horizon)
+    except DataError as error:
+        yield f"its data cannot be had: {error}", False
+        return
     if data is None:
         checked.unseen.add(f"{record.config.dataset} ({record.config.split})")
     elif data.revision != told.data.revision:
@@ -222,10 +227,10 @@ def _check_identity(record: RunRecord, told: _Provenance) -> Said:
 
 
 @cache
-def _at_hand(dataset: str, split: str) -> Dataset | None:
+def _at_hand(dataset: str, split: str, horizon: int | None) -> Dataset | None:
     """The data where they need no download; None too of a user's own log, which lies elsewhere."""
     here = any(s.name == dataset and split in s.splits and s.state() != "missing" for s in sources())
-    return load_dataset(dataset, split) if here else None
+    return load_dataset(dataset, split, horizon) if here else None
 
 
 # Scores
@@ -240,7 +245,7 @@ def _check_scores(record: RunRecord, told: _Provenance, data: Dataset | None) ->
         yield f"test sets {', '.join(sorted(tests))}, expected {', '.join(sorted(expected))}; run it again"
     for name, scores, records in _parts(record, data):
         try:
-            wrong = _wrong_size(_Scores.model_validate(scores), records)
+            wrong = _wrong_size(_Scores.model_validate(scores), records, record.config)
         except ValidationError as error:
             wrong = complaints(error, _Scores)
         if wrong:
@@ -257,17 +262,24 @@ def _parts(record: RunRecord, data: Dataset | None) -> Iterator[tuple[str, Any, 
         yield f"test set '{name}'", scores, tests.get(name, ())
 
 
-def _wrong_size(found: _Scores, records: Sequence[Series]) -> str | None:
+def _wrong_size(found: _Scores, records: Sequence[Series], config: RunConfig) -> str | None:
     if not len(found.rmse) == len(found.mae) == len(found.unit):
         return f"{len(found.rmse)} rmse, {len(found.mae)} mae and {len(found.unit)} units, expected one a channel"
     if not records:
         return None
-    unit, n_scored = list(records[0].units.y), sum(len(series) - series.n_init for series in records)
+    n_y = len(records[0].units.y) // (config.horizon or 1)
+    y = np.concatenate([series.y[_first(series, config) :] for series in records])
+    unit, n_scored = list(records[0].units.y[:n_y]), len(y)
     if found.unit != unit:
         return f"unit {found.unit}, expected {unit}"
     if found.n_scored != n_scored:
         return f"n_scored={found.n_scored}, expected {n_scored}"
-    return _at_odds(found, np.concatenate([series.y[series.n_init :] for series in records]))
+    return _at_odds(found, y.reshape(-1, n_y))
+
+
+def _first(series: Series, config: RunConfig) -> int:
+    """The sample from which outputs, or forecasts, are scored."""
+    return first_forecast(series, config.seq_len) if config.horizon else series.n_init
 
 
 def _at_odds(found: _Scores, y: np.ndarray) -> str | None:

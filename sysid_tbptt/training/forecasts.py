@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from ..data.horizon import first_forecast
 from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
 from ..errors import ConfigError
@@ -21,7 +22,8 @@ from .metrics import score
 from .windows import windows_view
 
 Metrics = dict[str, Any]
-_BATCH = 256
+_BATCH, _SAMPLES = 256, 50_000
+"""Windows at once, and samples in them: outputs at every step are in memory together."""
 
 
 def forecast(module: torch.nn.Module, u: Float32[np.ndarray, "T n_u"], seq_len: int) -> Float32[np.ndarray, "W n_out"]:
@@ -30,9 +32,18 @@ def forecast(module: torch.nn.Module, u: Float32[np.ndarray, "T n_u"], seq_len: 
     training = module.training
     module.eval()
     with torch.no_grad():
-        made = [module(batch)[:, -1] for batch in windows.split(_BATCH)]
+        made = [module(batch)[:, -1] for batch in windows.split(max(1, min(_BATCH, _SAMPLES // seq_len)))]
     module.train(training)
     return torch.cat(made).numpy()
+
+
+def check_windows(data: Dataset, seq_len: int) -> None:
+    """Raises ConfigError where a part is too short for a forecast from ``seq_len`` inputs."""
+    for series in (*data.train, *data.val, *data.test):
+        if first_forecast(series, seq_len) >= len(series):
+            raise ConfigError(
+                f"{series.name}: {len(series)} steps hold no window of seq_len={seq_len}; choose a smaller seq_len"
+            )
 
 
 def evaluate_forecasts(
@@ -44,9 +55,7 @@ def evaluate_forecasts(
     over them and all horizons and channels, in standardised units; the other scores are per channel in physical units,
     over all horizons; ``n_scored`` counts forecasts. ``mse_paper`` of the test sets divides the sum by the samples of
     the part, as Schiller et al. 2026 do, and not by the forecasts, which are P - 1 fewer.
-
-    Raises:
-        ConfigError: a part is too short for one window.
+    Every part holds a window, see `check_windows`.
     """
     module = deepcopy(module)
     module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
@@ -65,11 +74,7 @@ def evaluate_forecasts(
 def _scores(module: torch.nn.Module, records: Sequence[Series], scaler: Scaler, seq_len: int, horizon: int) -> Metrics:
     scaled, physical = [], []
     for series in records:
-        first = max(series.n_init, seq_len - 1)
-        if first >= len(series):
-            raise ConfigError(
-                f"{series.name}: {len(series)} steps hold no window of seq_len={seq_len}; choose a smaller seq_len"
-            )
+        first = first_forecast(series, seq_len)
         made = forecast(module, scaler.scale_u(series.u[first - seq_len + 1 :]), seq_len)
         scaled.append(made - scaler.scale_y(series.y[first:]))
         physical.append((series.y[first:], scaler.unscale_y(made)))

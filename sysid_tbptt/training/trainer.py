@@ -16,7 +16,7 @@ from ..models.rnn import Recurrent
 from ..registry import build_model
 from .engines import Engine
 from .evaluate import Metrics, evaluate_and_keep
-from .forecasts import evaluate_forecasts
+from .forecasts import check_windows, evaluate_forecasts
 from .inputs import check_init_outputs, width
 from .job import Control, Job, Trained
 from .windows import BatchOrder, layout
@@ -53,6 +53,8 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
         ModelError: the model cannot be built, or its outputs have the wrong shape.
     """
     check_init_outputs(config.init_outputs, data.n_init, data.name)
+    if data.horizon:
+        check_windows(data, config.seq_len)
     n_in = width(data.n_u, data.n_y, config.init_outputs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from sysid_tbptt.data.cache import sha256_of
 from sysid_tbptt.data.files import from_description, from_file
 from sysid_tbptt.errors import DataError
+from sysid_tbptt.registry import load_dataset
 
 LENGTH = 100
 TABLE = pd.DataFrame(
@@ -50,6 +51,22 @@ def described(tmp_path):
         return tmp_path / "tank.toml"
 
     return describe
+
+
+def test_a_column_that_is_input_and_output_is_a_series_to_forecast(log, described):
+    data = from_file(log(), **BASIC | {"inputs": ("level", "valve")})
+    assert data.forecasts and not from_file(log(), **BASIC).forecasts
+    assert np.array_equal(data.test[0].u[:, 0], data.test[0].y[:, 0])
+    path = str(described(DESCRIPTION.replace('"valve"', '"level"')))
+    with pytest.raises(DataError, match=r"tank.toml' is a series to forecast: give the horizon"):
+        load_dataset(path)
+    one, two = (load_dataset(path, split, horizon=3) for split in ("file", "file-retrain"))
+    whole = TABLE[["level", "flow"]].to_numpy()
+    assert sizes(one) == (60 - 3, 80 - 3, 100 - 3) and sizes(two) == (80 - 3, 80 - 3, 100 - 3)
+    assert np.array_equal(one.test[0].y[one.test[0].n_init, :2], whole[80])
+    assert np.allclose(two.scaler.y_mean[:2], whole[:80].mean(axis=0), rtol=1e-12)
+    with pytest.raises(DataError, match="has the split 'file' or 'file-retrain' only, not 'official'"):
+        load_dataset(path, "official", horizon=3)
 
 
 def sizes(data):
@@ -261,8 +278,8 @@ def test_log_that_a_description_names_wrongly_is_told(described):
             {"inputs": ("pump",)},
             r"no column 'pump'; there are: valve, level, flow, outer temperature; correct the name",
         ),
-        ({"outputs": ("level", "valve")}, r"column 'valve' is named twice among inputs and outputs; name it once"),
-        ({"outputs": ("level", "level")}, r"column 'level' is named twice"),
+        ({"inputs": ("valve", "valve")}, r"column 'valve' is named twice among inputs; name it once"),
+        ({"outputs": ("level", "level")}, r"column 'level' is named twice among outputs"),
         ({"inputs": ()}, r"inputs=\(\) must be a list of at least one column; name the columns"),
         ({"outputs": "level"}, r"outputs='level' must be a list of at least one column"),
         ({"dt": 0.0}, r"dt=0.0 must be a positive number of seconds; correct it"),

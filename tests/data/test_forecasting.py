@@ -95,7 +95,17 @@ def test_hourly_energy_is_the_mean_power_of_its_quarters(folder):
         assert column in data.protocol
 
 
-@pytest.mark.parametrize("content", [b"no archive", b""])
+WHOLE = gzip.compress(pd.DataFrame(TABLE).to_csv(header=False, index=False).encode())
+BROKEN = {
+    "no archive": b"no archive",
+    "empty": b"",
+    "cut off": WHOLE[:-500],
+    "altered": WHOLE[:200] + bytes(100) + WHOLE[300:],
+    "a column": gzip.compress(b"1\n2\n"),
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("name", ["electricity", "traffic"])
 def test_a_broken_file_is_told_with_source_and_remedy(folder, name, content):
     (folder / RAW[name].file).write_bytes(content)

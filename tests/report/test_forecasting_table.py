@@ -47,6 +47,12 @@ def test_m_is_chosen_in_stage_one_and_errors_are_of_stage_two(runs):
     assert row["bptt_test"] == 2.0
 
 
+def test_an_m_that_lacks_a_seed_is_not_chosen(runs):
+    """The second seed of m = 5 diverged: its first alone would be the best."""
+    more = [forecast_run(m, *STAGE_ONE[m], 7.0, seed=1) for m in (0, N - 1)]
+    assert study_of([*runs, *more])["m_star"].tolist() == [0, N - 1]
+
+
 def test_stage_one_alone_is_no_row(runs):
     assert not len(forecasting_study(forecasts(runs[:3])))
     assert not len(forecasting_study(forecasts([record(0, 1.0, 1.0, 1.0)])))
@@ -78,3 +84,17 @@ def test_the_table_reads(runs):
     assert paper["m = N-1"].tolist() == ["0.9900", "0.9900"]
     assert "change %" not in train
     assert "runs: 14" in table.notes[-1]
+
+
+def test_studies_in_one_table_are_told_apart(runs):
+    """Two test sets and two models: every row tells of which it is."""
+    two = [
+        run.model_copy(update={"metrics": run.metrics | {"test": {"low": test, "high": test}}})
+        for run in runs
+        for test in run.metrics["test"].values()
+    ]
+    other = [run.model_copy(update={"config": run.config.model_copy(update={"model": "gru"})}) for run in two]
+    found = forecasts([*two, *other])
+    shown = forecasting_table(forecasting_study(found), found, two).blocks[0].rows
+    assert not shown.duplicated(["N", "test set", "model", "rule"]).any()
+    assert len(shown) == 2 * 2 * 2

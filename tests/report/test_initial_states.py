@@ -53,6 +53,14 @@ def test_the_interval_of_the_decay_covers_the_true_rate_as_often_as_it_says():
     assert 0.91 <= covered / 400 <= 0.98
 
 
+def test_the_rate_is_fitted_over_the_burn_in_phase_alone(runs):
+    """From step m+1 on the two outputs are fitted, and differ otherwise."""
+    zero = np.array(runs[3].optimum.y_hat)
+    zero[0, 4:] += 1.0
+    runs[3] = runs[3].model_copy(update={"optimum": runs[3].optimum.model_copy(update={"y_hat": zero.tolist()})})
+    assert initial_states(runs)["rate"].iloc[1] == pytest.approx(W_HH**2)
+
+
 def test_an_m_without_the_benchmark_is_no_row(runs):
     assert initial_states(runs[:1] + runs[3:])["burn_in"].tolist() == [4]
     assert not len(initial_states([record(0, 1.0, 1.0, 1.0)]))
@@ -60,14 +68,15 @@ def test_an_m_without_the_benchmark_is_no_row(runs):
 
 def test_the_table_says_whether_more_freedom_ever_cost_more(runs):
     table = initial_states_table(initial_states(runs), runs)
-    assert "free ≤ coupled at 2 and coupled ≤ TBPTT at 2 of 2 values of m" in table.notes[0]
+    assert "free ≤ coupled at 2 of 2 and coupled ≤ TBPTT at 2 of 2 values of m" in table.notes[0]
     losses, decays, performance = (block.rows for block in table.blocks)
     assert losses["regret"].tolist() == ["20000.0000", "10000.0000"]
     assert decays["fitted"].tolist()[0] == "–"
     assert decays["|w_hh|² TBPTT"].tolist() == ["0.3600", "0.3600"]
     assert performance["test benchmark"].tolist() == ["30000.0000"] * 2
     worse = [runs[0], runs[1].model_copy(update={"optimum": runs[1].optimum.model_copy(update={"loss": 9.0})})]
-    assert "coupled ≤ TBPTT at 0 of 1" in initial_states_table(initial_states(worse), worse).notes[0]
+    told = initial_states_table(initial_states(worse), worse).notes[0]
+    assert "free ≤ coupled at 0 of 0 and coupled ≤ TBPTT at 0 of 1" in told
 
 
 def test_it_is_written_beside_the_burn_in_study(runs, tmp_path):

@@ -66,6 +66,15 @@ def test_m_star_is_marked_where_selection_puts_it():
     assert panel.title == "N = 12\nm* = 5 (paper), 8 (val)"
 
 
+@pytest.mark.parametrize("figure", [burn_in, heat_map, cost, loss], ids=lambda figure: figure.NAME)
+def test_no_m_is_chosen_by_validation_data_that_were_trained_on(figure):
+    def chosen(split):
+        shown = panels(figure, *study(split=split), *study(split=split, seq_len=24))
+        return [trace.label for panel in shown for trace in (*panel.lines, *panel.marks) if "m*" in trace.label]
+
+    assert chosen("made") and not chosen("made-retrain")
+
+
 BESIDE = [
     record(0, 0.12, 1.0, 1.2, **CARRIED),
     record(0, 0.32, 1.0, 3.2, **CARRIED, seed=1),

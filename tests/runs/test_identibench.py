@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from sysid_tbptt.errors import ModelError
+from sysid_tbptt.errors import ConfigError, ModelError
 from sysid_tbptt.registry import load_dataset
 from sysid_tbptt.runs.identibench import Context, takes_context, train_themselves
 from sysid_tbptt.runs.predictions import read_predictions
@@ -65,6 +65,12 @@ def test_nothing_that_a_model_is_given_leads_to_later_outputs(trained):
         return np.zeros((len(u), 1))
 
     assert [record.status for record in trained(lambda context: model)] == ["ok", "ok"]
+
+
+def test_forecasts_are_not_what_it_does(log, tmp_path):
+    runs = [config_of(dataset=log, split="file", horizon=3)]
+    with pytest.raises(ConfigError, match="the suite asks for forecasts: choose runs without a horizon"):
+        train_themselves(hold_last, runs, model="mine", results=tmp_path)
 
 
 def test_what_has_a_record_is_not_done_again(trained):

@@ -111,6 +111,13 @@ def test_a_file_becomes_a_record_beside_the_others(scored, log, tmp_path):
     assert np.array_equal(kept.y_hat[5:, 0], y_hat[5:].astype(np.float32))
 
 
+def test_a_suite_that_forecasts_the_data_takes_no_file(scored, log, tmp_path):
+    np.savez(tmp_path / "mine.npz", test=y_hat_of(log))
+    suite = Suite("s", "", (Group("s.toml", {"dataset": [log], "split": ["file"], "horizon": [3]}),))
+    with pytest.raises(ConfigError, match=r"suite 's' forecasts .*tank.toml; a file holds simulated outputs"):
+        scored(tmp_path / "mine.npz", suite=suite)
+
+
 def test_the_same_file_is_scored_once_and_another_takes_its_place(scored, log, tmp_path):
     path = tmp_path / "mine.npz"
     np.savez(path, test=y_hat_of(log))

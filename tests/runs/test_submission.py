@@ -9,6 +9,7 @@ from sysid_tbptt.config import ALGORITHM_VERSION
 from sysid_tbptt.data.series import Dataset
 from sysid_tbptt.errors import StoreError
 from sysid_tbptt.registry import load_dataset
+from sysid_tbptt.runs.harness import train
 from sysid_tbptt.runs.predictions import write_predictions
 from sysid_tbptt.runs.provenance import provenance
 from sysid_tbptt.runs.record import RunRecord
@@ -78,8 +79,6 @@ def test_an_honest_record_passes(written):
 
 
 def test_what_the_harness_writes_passes_with_its_predictions(tmp_path):
-    from sysid_tbptt.runs.harness import train
-
     config = config_of(dataset=DATASET, split="simulated", seq_len=20, steps=2)
     (record,) = train([config], engine="reference", workers=1, results=tmp_path, keep_weights=True)
     checked = check(record_files([tmp_path]))
@@ -129,6 +128,42 @@ def test_what_is_wrong_is_told_by_file_and_line(written, changes, expected):
     assert f"{path}, line 1: " in text
     assert re.search(expected, text), text
     assert bool(found.errors) is not expected.startswith("warning")
+
+
+@pytest.fixture
+def forecast(tmp_path):
+    """The file of a run of forecasts, as the harness writes it."""
+    config = config_of(
+        dataset=DATASET,
+        split=load_dataset(DATASET).split,
+        model="gru",
+        hidden_size=4,
+        horizon=3,
+        seq_len=12,
+        batch_size=8,
+        steps=2,
+    )
+    train([config], results=tmp_path / "results", workers=1)
+    return next((tmp_path / "results").rglob("*.jsonl"))
+
+
+def test_forecasts_pass(forecast):
+    assert check([forecast]).errors == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"n_scored":86', '"n_scored":87', "n_scored=87, expected 86"),
+        ('"unit":["-"]', '"unit":["V"]', r"unit \['V'\], expected \['-'\]"),
+        ('"horizon":3', '"horizon":300', "hold no forecast of 300 samples"),
+    ],
+)
+def test_what_is_wrong_with_forecasts_is_told(forecast, old, new, expected):
+    text = forecast.read_text()
+    assert old in text
+    forecast.write_text(text.replace(old, new))
+    assert re.search(expected, "; ".join(said(forecast)))
 
 
 def test_a_run_that_is_there_twice_is_told(written):

@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
 from sysid_tbptt.models.rnn import Recurrent
-from sysid_tbptt.training.evaluate import evaluate, score_records, simulate
+from sysid_tbptt.training.evaluate import evaluate, evaluate_and_keep, score_records, simulate
 from sysid_tbptt.training.simulator import module_simulator, simulator_with
 
 NO_OUTPUTS = np.empty((0, 2), np.float32)
@@ -31,6 +32,19 @@ def test_scaled_mse_covers_all_steps_and_rmse_those_after_n_init(make_data):
     assert np.allclose(scores["rmse"], np.sqrt(np.mean(error[series.n_init :] ** 2, axis=0)))
     assert scores["unit"] == ["m", "m"]
     assert scores["n_scored"] == len(series) - series.n_init
+
+
+def test_performance_leaves_the_burn_in_phase_out_of_every_record(make_data):
+    data, module = make_data((90, 40), n_y=2), model()
+    metrics, _ = evaluate_and_keep(module_simulator(module), data, burn_in=7)
+    errors = []
+    for series in data.train:
+        y_hat = simulate(module, series, scaler=data.scaler)
+        errors.append(((y_hat - series.y) / data.scaler.y_std)[7:])
+    expected = np.square(np.concatenate(errors)).mean()
+    assert metrics["train"]["mse_after_burn_in"] == pytest.approx(expected, rel=1e-5)
+    assert metrics["train"]["mse_scaled"] != pytest.approx(expected, rel=1e-3)
+    assert "mse_after_burn_in" not in evaluate(module_simulator(module), data)["train"]
 
 
 def test_records_of_a_part_are_simulated_apart_and_scored_together(make_data):

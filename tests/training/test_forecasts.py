@@ -5,6 +5,7 @@ import torch
 
 from sysid_tbptt.data.horizon import ahead
 from sysid_tbptt.errors import ConfigError
+from sysid_tbptt.training import forecasts
 from sysid_tbptt.training.engines import load_engine
 from sysid_tbptt.training.forecasts import evaluate_forecasts
 from sysid_tbptt.training.job import Control
@@ -94,7 +95,16 @@ def test_engines_agree_with_the_states_carried_too(job, data, mode):
     assert np.allclose(ours, theirs, rtol=2e-6)
 
 
-def test_a_window_longer_than_a_part_is_told(job, data):
-    made = job(data=data, **FIELDS)
-    with pytest.raises(ConfigError, match="hold no window of seq_len=120"):
-        evaluate_forecasts(made.module, made.weights(), data, 120)
+def test_a_window_longer_than_a_part_is_told_before_training(job, data):
+    with pytest.raises(ConfigError, match=r"^(val|test): \d+ steps hold no window of seq_len=120"):
+        job(data=data, **FIELDS | {"seq_len": 120})
+
+
+def test_long_windows_are_taken_a_few_at_a_time(job, data, monkeypatch):
+    """The outputs at every step of a window are in memory together."""
+    made, u = job(data=data, **FIELDS), data.scaler.scale_u(data.train[0].u)
+    whole, sizes = forecasts.forecast(made.module, u, N), []
+    monkeypatch.setattr(forecasts, "_SAMPLES", 3 * N)
+    made.module.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    assert np.allclose(forecasts.forecast(made.module, u, N), whole, atol=1e-6)
+    assert max(sizes) == 3

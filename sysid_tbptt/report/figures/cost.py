@@ -104,7 +104,7 @@ def _ringed(ring: str, found: Kinds) -> Iterator[Point]:
     for _, runs in found:
         if runs["regime"].iloc[0] == "stateless" and runs["burn_in"].nunique() > 1 and (runs["burn_in"] == 0).any():
             m = {"m = 0": 0} | {f"m* ({rule})": m for rule, m in groups.chosen_m(runs).items()}
-            yield from _points(runs[runs["burn_in"] == m[ring]])
+            yield from _points(runs[runs["burn_in"] == m[ring]]) if ring in m else ()
 
 
 def _looks(found: Kinds) -> dict[str, Look]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...config import RETRAIN
 from ..regimes import WINDOWS
 from ..selection import RULES
 
@@ -52,8 +53,10 @@ def studies(runs: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame, pd.DataFram
 
 
 def chosen_m(part: pd.DataFrame) -> dict[str, int]:
-    """m* by the name of the rule, from the medians over seeds."""
+    """m* by the name of the rule, from the medians over seeds; none where validation data were trained on."""
     first = part.iloc[0]
+    if first["split"].endswith(RETRAIN):
+        return {}
     curve = part.groupby("burn_in")[["train_mse", "val_mse"]].median().reset_index()
     return {rule.name: rule.choose(curve, first["dataset"], first["split"]) for rule in RULES}
 
@@ -64,7 +67,7 @@ def block(study: Key) -> tuple[object, ...]:
 
 
 def told_m(chosen: Mapping[str, int]) -> str:
-    return "m* = " + ", ".join(f"{m} ({rule})" for rule, m in chosen.items())
+    return "m* = " + ", ".join(f"{m} ({rule})" for rule, m in chosen.items()) if chosen else "m* is of stage one"
 
 
 def varying(keys: Sequence[Key]) -> list[str]:

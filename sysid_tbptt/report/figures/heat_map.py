@@ -64,6 +64,7 @@ def _panel(title: str, rows: _Rows) -> Panel:
                 look,
             )
             for rule, look in RULES.items()
+            if all(chosen)
         ),
         runs=groups.run_ids(*(part for _, part in rows)),
     )

@@ -45,6 +45,7 @@ def _panel(title: str, part: pd.DataFrame) -> Panel:
         lines=tuple(
             _curve(_label(name, m_of[name], int(part["seq_len"].iloc[0])), by_m[m_of[name]], look)
             for name, look in LOOKS.items()
+            if name in m_of
         ),
         log_y=True,
         runs=groups.run_ids(*(by_m[m] for m in m_of.values())),
