@@ -30,11 +30,11 @@ class Contest:
 def contests(records: Iterable[RunRecord]) -> list[Contest]:
     """The records by protocol and model.
 
-    No contenders are runs whose initial states were trained, which are a study, and forecasts, which have a table of
-    their own, see `sysid_tbptt.report.forecasting_table`.
+    No contenders are runs that were solved to an optimum, see `sysid_tbptt.report.initial_states`, and forecasts, see
+    `sysid_tbptt.report.forecasting_table`: both have tables of their own.
     """
     parts: dict[tuple[Any, ...], list[RunRecord]] = {}
-    for record in (one for one in records if one.regime not in ("coupled", "free") and not one.config.horizon):
+    for record in (one for one in records if one.optimum is None and not one.config.horizon):
         config = record.config
         n_init = (record.provenance.get("data") or {}).get("n_init")
         parts.setdefault((config.suite, config.dataset, config.split, revision(record), n_init), []).append(record)

@@ -102,9 +102,10 @@ class Study:
 def studies(runs: pd.DataFrame) -> Iterator[Study]:
     """The studies among rows of `frame`, those of one suite: m = 0 and one more m, each with all the seeds.
 
-    Forecasts have a table of their own, see `sysid_tbptt.report.forecasting_table`.
+    Forecasts and runs that were solved to an optimum have tables of their own, see
+    `sysid_tbptt.report.forecasting_table` and `sysid_tbptt.report.initial_states`.
     """
-    rows = finished(runs[runs["horizon"].isna()])[_USED]
+    rows = finished(runs[runs["horizon"].isna() & (runs["optimiser"] != "ipopt")])[_USED]
     machines = [str(machine) for machine in zip(*(rows[name] for name in MACHINE), strict=True)]
     rows = rows.assign(machine=pd.Series(machines, index=rows.index, dtype=object), told=rows["budget"])
     stateless = rows["regime"] == "stateless"

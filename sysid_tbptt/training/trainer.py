@@ -16,7 +16,7 @@ from ..models.rnn import Recurrent
 from ..registry import build_model
 from .engines import Engine
 from .evaluate import Metrics, evaluate_and_keep
-from .forecasts import check_windows, evaluate_forecasts
+from .forecasts import check_windows, evaluate_forecasts, look_back
 from .inputs import check_init_outputs, width
 from .job import Control, Job, Trained
 from .windows import BatchOrder, layout
@@ -54,7 +54,7 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
     """
     check_init_outputs(config.init_outputs, data.n_init, data.name)
     if data.horizon:
-        check_windows(data, config.seq_len)
+        check_windows(data, look_back(config, [len(series) for series in data.train]))
     n_in = width(data.n_u, data.n_y, config.init_outputs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -112,7 +112,7 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     y_hat: dict[str, np.ndarray] = {}
     config = job.config
     if trained.status == "ok" and data.horizon:
-        metrics = evaluate_forecasts(job.module, trained.weights, data, config.seq_len)
+        metrics = evaluate_forecasts(job.module, trained.weights, data, look_back(config, job.lengths))
     elif trained.status == "ok":
         burn_in = config.burn_in if trained.optimum else None
         metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, config.init_outputs, burn_in)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...config import RETRAIN
 from ...runs.choice import validation_error
 from ...runs.record import RunRecord
 from ..figures import groups
@@ -27,9 +28,11 @@ def curves(rows: pd.DataFrame, records: Sequence[RunRecord], runs: Runs) -> list
     the least, the largest, and the runs behind them; ``chosen`` is the place of the m with the least median validation
     error.
 
+    Runs of a second stage have no curve: their validation data were trained on, so that no m is chosen there.
+
     The error of a diverged run is infinite; a median that is not finite is null.
     """
-    rows = channels(finished(rows), records)
+    rows = channels(finished(rows[~rows["split"].str.endswith(RETRAIN)]), records)
     stateless = rows["regime"] == "stateless"
     points, others = _points(rows[stateless]), dict(list(rows[~stateless].groupby([*TEST, *MODEL])))
     tests: dict[tuple[Any, ...], Json] = {}
