@@ -35,6 +35,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/sysid-tbptt run benchmarks/suites/demo.toml --results $(RESULTS)/demo --tables
 
+# The paper's series to forecast come last: without a network it ends there, after the report of all else.
 bench: $(VENV)/.installed
 	$(BIN)/sysid-tbptt run $(BENCH) --results $(RESULTS) --tables
 	$(BIN)/sysid-tbptt report --results $(RESULTS)
