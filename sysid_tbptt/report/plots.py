@@ -18,6 +18,7 @@ from ..runs.record import RunRecord
 from ..runs.stability import read_stability
 from ..runs.store import Store, file_name
 from .figures import burn_in, cost, heat_map, initial_states, loss, note, simulation, stability, train_time
+from .figures.seal import is_sealed, seal
 from .figures.traces import Page
 from .frame import by_study, frame
 from .leaderboard import board
@@ -153,10 +154,13 @@ def renderer() -> Draw:
 
 
 def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRecord], stem: Path) -> list[Path]:
-    """One PDF and one PNG a page; further pages are numbered from 2."""
+    """One PDF and one PNG a page, drawn where they do not show it yet; further pages are numbered from 2."""
     written: list[Path] = []
     for number, page in enumerate(pages, start=1):
         shown = [record for record in records if record.run_id in page.runs]
         noted = replace(page, note=f"{text} {note.source(shown)}")
-        written += _save(draw(noted), stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}"))
+        of_page = stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}")
+        paths = [of_page.with_name(f"{of_page.name}.{suffix}") for suffix in ("pdf", "png")]
+        drawn_already = all(is_sealed(path, seal(noted)) for path in paths)
+        written += paths if drawn_already else _save(draw(noted), of_page)
     return written

@@ -165,3 +165,24 @@ def test_the_command_writes_figures_unless_told_not_to(results, matplotlib, undr
     figures = results.root / "figures"
     assert f"{len(list(figures.glob('*/*')))} figures in {figures}\n" in capsys.readouterr().out
     assert (figures / "test" / "first_order-burn-in.pdf").is_file()
+
+
+def test_a_figure_that_shows_what_it_should_is_not_drawn_again(results, matplotlib, monkeypatch):
+    written = plots.write_figures(Store(results.root))
+    drawn, draw = [], plots.renderer()
+
+    def counted(page):
+        drawn.append(page)
+        return draw(page)
+
+    monkeypatch.setattr(plots, "renderer", lambda: counted)
+    assert plots.write_figures(Store(results.root)) == written
+    assert not drawn
+    before = files(results)
+    broken = next(path for path in written if path.name == "first_order-burn-in.png")
+    broken.write_bytes(b"")
+    plots.write_figures(Store(results.root))
+    assert (len(drawn), files(results)) == (1, before)
+    results.save(record(2, 1.0, 1.0, 1.0, loss=[3.0, 1.0]))
+    plots.write_figures(Store(results.root))
+    assert len(drawn) > 1

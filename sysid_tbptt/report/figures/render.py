@@ -28,6 +28,7 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
+from .seal import seal
 from .traces import BLACK, Bar, Look, Mark, Page, Panel
 
 FORMATS: Mapping[str, dict[str, Any]] = {
@@ -35,6 +36,9 @@ FORMATS: Mapping[str, dict[str, Any]] = {
     "png": {"metadata": {"Software": None}, "dpi": 300},
 }
 """File formats, and how each is saved: nothing in a file tells when it was made."""
+
+SEALED_IN = {"pdf": "Keywords", "png": "Description"}
+"""The field of a file's metadata that holds the page's seal, by format."""
 
 _TITLE_POINTS, _NOTE_POINTS, _MARK_POINTS = 7.0, 5.5, 4.0
 _LEGEND_POINTS, _LEGEND_ROW_INCHES = 6.5, 0.135
@@ -83,10 +87,11 @@ def drawn(page: Page) -> dict[str, bytes]:
     """The page as a file, by format."""
     with style.context(["default", STYLE]):
         figure = _figure(page)
-        files = {}
+        files, mark = {}, seal(page)
         for suffix, options in FORMATS.items():
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix, **options)
+            metadata = options["metadata"] | {SEALED_IN[suffix]: mark}
+            figure.savefig(buffer, format=suffix, **options | {"metadata": metadata})
             files[suffix] = buffer.getvalue()
         return files
 
