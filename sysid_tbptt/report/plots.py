@@ -157,7 +157,8 @@ def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRe
     """One PDF and one PNG a page, drawn where they do not show it yet; further pages are numbered from 2."""
     written: list[Path] = []
     for number, page in enumerate(pages, start=1):
-        shown = [record for record in records if record.run_id in page.runs]
+        runs = page.runs
+        shown = [record for record in records if record.run_id in runs]
         noted = replace(page, note=f"{text} {note.source(shown)}")
         of_page = stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}")
         paths = [of_page.with_name(f"{of_page.name}.{suffix}") for suffix in ("pdf", "png")]

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -186,3 +187,20 @@ def test_a_figure_that_shows_what_it_should_is_not_drawn_again(results, matplotl
     results.save(record(2, 1.0, 1.0, 1.0, loss=[3.0, 1.0]))
     plots.write_figures(Store(results.root))
     assert len(drawn) > 1
+
+
+def test_the_seal_is_the_same_in_every_process(matplotlib):
+    """The order of a set of strings is not."""
+    code = (
+        "from sysid_tbptt.report.figures.seal import seal\n"
+        "from sysid_tbptt.report.figures.traces import Page, Panel\n"
+        "panel = Panel('a', 'x', 'y', runs=frozenset(f'run {n}' for n in range(50)))\n"
+        "print(seal(Page(((panel,),), (1.0,), 3.4)))"
+    )
+    seals = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(seals) == 1
