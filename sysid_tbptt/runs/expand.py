@@ -71,6 +71,9 @@ def _resolve(fields: dict[str, Any], suite: str, where: str) -> RunConfig:
     for name in ("dataset", "split"):
         if not isinstance(fields.get(name), str) and (name == "dataset" or name in fields):
             raise ConfigError(f"{where}: key '{name}': expected a name, got {fields.get(name)!r}")
+    horizon = fields.get("horizon")
+    if horizon is not None and (type(horizon) is not int or horizon < 1):
+        raise ConfigError(f"{where}: key 'horizon': expected a positive whole number of samples, got {horizon!r}")
     data = _loaded(fields, where)
     fields = fields | {"suite": suite, "split": data.split}
     if fields.get("seq_len") == "full":

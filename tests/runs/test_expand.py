@@ -33,6 +33,12 @@ def suite(tmp_path, own_log):
     return write
 
 
+@pytest.mark.parametrize("horizon", ['"abc"', "-3", "0", "2.5", "true"])
+def test_a_horizon_that_is_no_number_of_samples_is_told_before_anything_is_cut(suite, horizon):
+    with pytest.raises(ConfigError, match="key 'horizon': expected a positive whole number of samples"):
+        expand(suite(horizon=horizon))
+
+
 def test_papers_suite_is_its_405_runs(real_data):
     runs = expand(PAPER_SUITE)
     assert len(runs) == len(set(runs)) == 405
@@ -98,7 +104,7 @@ def test_full_is_the_training_record(suite):
 
 
 def test_aliases_are_the_same_data_set(tmp_path, monkeypatch, make_data):
-    monkeypatch.setattr(module, "load_dataset", lambda name, split: make_data())
+    monkeypatch.setattr(module, "load_dataset", lambda name, split, horizon=None: make_data())
     path = tmp_path / "suite.toml"
     group = '[[groups]]\nsplit = "paper"\nmodel = "lstm"\nseq_len = 10\nbatch_size = 5\nsteps = 1\ndataset = '
     path.write_text(f'name = "s"\n{group}["silverbox", "emps"]\n{group}"Silverbox_Sim"\n')
@@ -133,7 +139,7 @@ def test_bad_filters_are_told(suite, filters, said):
         ({"seq_len": "201"}, "seq_len=201 is longer than the training record of 200 samples; choose seq_len <= 200"),
         ({"seq_len": "190", "batch_size": "12"}, "batch_size=12 is more than the 11 windows.*choose batch_size <= 11"),
         ({"init_mode": '"carry"', "batch_size": "3"}, "multiple of batch_size, got 10 and 3"),
-        ({"init_mode": '"coupled"'}, "key 'init_mode'.*: .*and not 'coupled'"),
+        ({"init_mode": '"steady"'}, "key 'init_mode'.*: .*and not 'steady'"),
         ({"steps": "1.5"}, "key 'steps'.*: .*and not 1.5"),
         ({"steps": '"many"'}, "key 'steps'.*: .*and not 'many'"),
         ({"learning_rate": "true"}, "key 'learning_rate'.*: .*and not True"),
@@ -155,7 +161,7 @@ def test_a_data_set_must_be_named(tmp_path, line, given):
 
 
 def test_full_needs_records_of_one_length(suite, monkeypatch, make_data):
-    monkeypatch.setattr(module, "load_dataset", lambda name, split: make_data(lengths=(50, 60)))
+    monkeypatch.setattr(module, "load_dataset", lambda name, split, horizon=None: make_data(lengths=(50, 60)))
     with pytest.raises(
         ConfigError, match=r"'full' needs training records of one length, .*\[50, 60\]; give seq_len as"
     ):
