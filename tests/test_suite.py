@@ -62,7 +62,7 @@ def test_a_group_gives_every_combination():
     [
         (GROUP + "burnin = 3", r"group 1: unknown key 'burnin'; did you mean 'burn_in'\?"),
         (GROUP + 'suite = "t"', "group 1: unknown key 'suite'"),
-        (GROUP + "[[groups]]\nzzz = 1", "group 2: unknown key 'zzz'; choose one of dataset, split, model"),
+        (GROUP + "[[groups]]\nzzz = 1", "group 2: unknown key 'zzz'; choose one of dataset, split, horizon, model"),
         ('nam = "s"\n' + GROUP, "key 'nam'"),
         ('[[groups]]\ndataset = "d"\nsteps = 5', "key 'name'.* is missing"),
         ('name = "s"', "key 'groups'.* is missing"),

@@ -46,10 +46,10 @@ def test_outcome_scores_every_part(job, make_data):
     assert result.n_parameters == sum(p.numel() for p in torch.nn.GRU(1, 4).parameters()) + 5
 
 
-@pytest.mark.parametrize("part", ["loss", "simulation"])
+@pytest.mark.parametrize("part", ["loss", "outputs"])
 def test_what_is_not_finite_counts_as_diverged(part, job, make_data, monkeypatch):
     data = make_data()
-    if part == "simulation":
+    if part == "outputs":
         monkeypatch.setattr(
             REFERENCE, "simulator", lambda job, weights: lambda u, _: np.full((len(u), 1), np.inf, "f4")
         )
@@ -86,7 +86,7 @@ def test_a_model_of_the_wrong_shape_is_told_before_training(forward, said, job, 
 
 def test_unknown_model_is_told(job):
     with pytest.raises(
-        ModelError, match=r"unknown model 'lsmt'; did you mean 'lstm'. choose one of rnn, gru, lstm, mean, fir, arx"
+        ModelError, match=r"unknown model 'lsmt'; did you mean 'lstm'. choose one of rnn, gru, lstm, linear_rnn, mean, fir, arx"
     ):
         job(model="lsmt")
 
