@@ -85,9 +85,7 @@ def test_a_model_of_the_wrong_shape_is_told_before_training(forward, said, job, 
 
 
 def test_unknown_model_is_told(job):
-    with pytest.raises(
-        ModelError, match=r"unknown model 'lsmt'; did you mean 'lstm'. choose one of rnn, gru, lstm, linear_rnn, mean, fir, arx"
-    ):
+    with pytest.raises(ModelError, match=r"unknown model 'lsmt'; did you mean 'lstm'. choose one of rnn, gru, .*, arx"):
         job(model="lsmt")
 
 
