@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -140,6 +139,7 @@ def _keep(
     store: Store, found: Forgetting, trained: Trained, record: RunRecord | None, options: argparse.Namespace
 ) -> Path | None:
     """Writes the estimate where it is of a recorded run, on the run's own data."""
+    from ..data.cache import sha256_of
     from ..runs.provenance import command, provenance
     from ..runs.stability import StabilityRecord, write_stability
 
@@ -147,8 +147,7 @@ def _keep(
         return None
     if record.config.run_id(trained.data.revision) != record.run_id:
         return None
-    weights = hashlib.sha256(Path(options.weights).read_bytes()).hexdigest()
-    made = provenance(trained.data, command()) | {"weights_sha256": weights}
+    made = provenance(trained.data, command()) | {"weights_sha256": sha256_of(Path(options.weights))}
     return write_stability(
         store.root,
         StabilityRecord.of(found, run_id=record.run_id, config=record.config, seed=options.seed, provenance=made),

@@ -27,6 +27,7 @@ from jaxtyping import Float64
 from ..config import RETRAIN
 from ..errors import DataError
 from . import cache
+from .cuts import Records
 from .identity import revision
 from .series import Dataset, Series, Units
 from .source import Source, State
@@ -39,7 +40,6 @@ _LSTNET_CITATION = (
 )
 _TOLERANCE = 1e-5
 
-Records = tuple[Series, ...]
 Values = Float64[np.ndarray, " T"]
 Candidates = Iterator[tuple[str, Values]]
 """Series that a file may mean, each with what tells it apart."""

@@ -10,6 +10,12 @@ from ..runs.record import RunRecord
 _SHOWN = ("sysid-tbptt", "torch", "numba", "nonlinear-benchmarks")
 
 
+def provenance_of(run_ids: Iterable[str], records: Iterable[RunRecord]) -> str:
+    """The line of those of the records that have the ids."""
+    behind = set(run_ids)
+    return provenance_line([record for record in records if record.run_id in behind])
+
+
 def provenance_line(records: Sequence[RunRecord]) -> str:
     """Runs, seeds, protocol, engines, versions, commits, devices and dates of the records, each once."""
     sources = [record.provenance for record in records]

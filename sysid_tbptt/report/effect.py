@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from ..runs.choice import Setting, choose
 from ..runs.record import RunRecord
-from .caption import provenance_line
+from .caption import provenance_of
 from .contests import PROTOCOL, Contest, Entry, contests, entry, errors, paired
 from .formats import MISSING, Block, Table, p_value, percent, significant
 from .frame import setting_in_words
@@ -103,7 +104,6 @@ def effect_table(effect: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
     suite = str(effect["suite"].iloc[0])
     counts = effect["verdict"].value_counts()
     said = ", ".join(f"{word} in {counts.get(word, 0)}" for word in (HELPS, HARMS, NIL, UNTESTED))
-    behind = {run_id for run_ids in effect["run_ids"] for run_id in run_ids}
     floor = 2 / 2 ** int(effect["seeds"].max()) * effect.groupby("model")["p"].count().max()
     return Table(
         title=f"{suite}: what the burn-in phase does",
@@ -116,7 +116,7 @@ def effect_table(effect: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
             f"{HELPS}, {HARMS}: corrected p < {LEVEL}; {UNTESTED}: fewer than {MIN_PAIRS} seeds. Test data decide "
             "nothing."
             + (f" The least p that so few seeds allow is {floor:.2g} after correction." if floor >= LEVEL else ""),
-            f"Provenance: {provenance_line([record for record in records if record.run_id in behind])}",
+            f"Provenance: {provenance_of(chain.from_iterable(effect['run_ids']), records)}",
         ],
         data=effect.assign(run_ids=[" ".join(run_ids) for run_ids in effect["run_ids"]]),
     )

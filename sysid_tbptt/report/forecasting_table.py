@@ -10,13 +10,13 @@ import pandas as pd
 
 from ..config import RETRAIN
 from ..runs.record import RunRecord
-from .caption import provenance_line
+from .caption import provenance_of
 from .formats import MISSING, Block, Table, percent, significant
-from .frame import budget_in_words, setting_in_words
+from .frame import frame
 from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables
 from .regimes import comparable
 from .selection import RULES, RULES_TOLD
-from .shared import varying
+from .shared import choice, windows
 
 MODEL = ["suite", "dataset", "split", "test_set", "model", "hidden_size", "horizon"]
 STUDY = [*MODEL, "setting", "seq_len", "batch_size", "budget"]
@@ -26,45 +26,27 @@ PUBLISHED = "published"
 
 
 def forecasts(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """One row a run with a horizon that ended well, and test set: its study, stage, m, regime, seed, and MSE in
-    standardised units.
+    """The rows of `frame` of the runs with a horizon that ended well.
 
-    ``split`` is that of stage one for both stages; ``test_paper`` is the test error with the paper's divisor.
+    ``split`` is that of stage one for both stages, ``retrained`` tells the second, and ``test_paper_mse`` is the test
+    error with the paper's divisor.
     """
     ended = [record for record in records if record.config.horizon and record.status == "ok"]
-    return pd.DataFrame([_run(record, name) for record in ended for name in record.metrics["test"]])
-
-
-def _run(record: RunRecord, test_set: str) -> dict[str, Any]:
-    config, test = record.config, record.metrics["test"][test_set]
-    fields = {name: getattr(config, name) for name in ("suite", "dataset", "model", "hidden_size", "horizon")}
-    return fields | {
-        "split": config.split.removesuffix(RETRAIN),
-        "test_set": test_set,
-        "retrained": config.split.endswith(RETRAIN),
-        "setting": setting_in_words(config),
-        "seq_len": config.seq_len,
-        "batch_size": config.batch_size,
-        "budget": budget_in_words(config),
-        "burn_in": config.burn_in,
-        "regime": record.regime,
-        "seed": config.seed,
-        "run_id": record.run_id,
-        "train_mse": record.metrics["train"]["mse_scaled"],
-        "val_mse": record.metrics["val"]["mse_scaled"],
-        "train": record.metrics["train"]["mse_scaled"],
-        "test": test["mse_scaled"],
-        "test_paper": test["mse_paper"],
-    }
+    runs = frame(ended)
+    split = runs["split"].astype(str)
+    return runs.assign(
+        split=split.str.removesuffix(RETRAIN),
+        retrained=split.str.endswith(RETRAIN),
+        test_paper_mse=[scores["mse_paper"] for record in ended for scores in record.metrics["test"].values()],
+    )
 
 
 def forecasting_study(runs: pd.DataFrame) -> pd.DataFrame:
     """Rows by study and rule, from the rows of `forecasts`: medians over seeds, least and largest of m* beside them.
 
     m* minimises the rule's cost over the runs of stage one, of each stage those m that were run with all its seeds; all
-    errors are of stage two. ``change`` is that of the test
-    error at m* relative to m = N-1, the usual forecast of one target a window. Rows of the rule "published" hold the
-    paper's, whose test errors have its divisor.
+    errors are of stage two. ``change`` is that of the test error at m* relative to m = N-1, the usual forecast of one
+    target a window. Rows of the rule "published" hold the paper's, whose test errors have its divisor.
     """
     rows: list[dict[str, Any]] = []
     for key, part in runs.groupby(STUDY) if len(runs) else ():
@@ -100,8 +82,8 @@ def _full(study: Mapping[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _errors(name: str, runs: pd.DataFrame) -> dict[str, float]:
-    errors = {f"{name}_{part}": float(runs[part].median()) if len(runs) else nan for part in ERRORS}
-    spread = {"min": runs["test"].min(), "max": runs["test"].max()} if len(runs) else {"min": nan, "max": nan}
+    errors = {f"{name}_{part}": float(runs[f"{part}_mse"].median()) for part in ERRORS}
+    spread = {"min": runs["test_mse"].min(), "max": runs["test_mse"].max()}
     return errors | {f"{name}_test_{end}": float(value) for end, value in spread.items()}
 
 
@@ -121,7 +103,7 @@ def _published(study: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
     """Rows of `forecasting_study` of one suite and data set as a table to read."""
     place = (rows["suite"].iloc[0], rows["dataset"].iloc[0])
-    behind = set(runs["run_id"][(runs["suite"] == place[0]) & (runs["dataset"] == place[1])])
+    behind = runs["run_id"][(runs["suite"] == place[0]) & (runs["dataset"] == place[1])]
     return Table(
         title=f"{place[0]}: {place[1]}, forecasts of {', '.join(map(str, sorted(set(rows['horizon']))))} steps",
         blocks=[
@@ -138,15 +120,14 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
             "largest). "
             f"{RULES_TOLD}. Test data decide nothing."
             + (f" {PUBLISHED}: {PAPER_CITATION}." if (rows["rule"] == PUBLISHED).any() else ""),
-            f"Provenance: {provenance_line([record for record in records if record.run_id in behind])}",
+            f"Provenance: {provenance_of(behind, records)}",
         ],
         data=rows,
     )
 
 
 def _readable(rows: pd.DataFrame, part: str) -> pd.DataFrame:
-    shown = pd.DataFrame({"N": rows["seq_len"].astype(str)} | varying(rows))
-    shown["rule"], shown["m*"] = rows["rule"], rows["m_star"].astype(str)
+    shown = pd.DataFrame(windows(rows) | choice(rows))
     shown["seeds"] = rows["seeds"].astype(str)
     for name, heading in VALUES.items():
         errors = rows[f"{name}_{part}"]

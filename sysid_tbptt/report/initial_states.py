@@ -7,6 +7,7 @@ benchmark: one free state, subsequences go on from each other), ``free`` (each i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from math import nan
 from typing import Any
 
@@ -16,7 +17,7 @@ from jaxtyping import Float64
 from scipy.stats import linregress, t
 
 from ..runs.record import RunRecord
-from .caption import provenance_line
+from .caption import provenance_of
 from .formats import MISSING, Block, Table
 from .frame import revision
 
@@ -24,6 +25,7 @@ PROBLEMS = ("zero", "coupled", "free")
 PLACE = ["suite", "dataset", "split", "revision", "model", "seq_len"]
 LOSS_SCALE = 1e4
 """Tables to read show mean squared errors times this."""
+_TIMES = f"× {LOSS_SCALE:.0e}".replace("e+0", "e")
 
 MIN_POINTS = 3
 """Points of a line that is fitted with an interval."""
@@ -100,13 +102,12 @@ def decay(difference: Float64[np.ndarray, " k"]) -> tuple[float, float, float]:
 
 def initial_states_table(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
     """Rows of `initial_states` of one suite and data set as a table to read."""
-    behind = {run_id for run_ids in rows["run_ids"] for run_id in run_ids}
     return Table(
         title=f"{rows['suite'].iloc[0]}: {rows['dataset'].iloc[0]}, trained initial states",
         blocks=[
-            Block(f"Least training loss × {LOSS_SCALE:.0e}".replace("e+0", "e"), _losses(rows)),
+            Block(f"Least training loss {_TIMES}", _losses(rows)),
             Block("Decay of the output difference over the burn-in phase, a step", _decays(rows)),
-            Block(f"Performance: MSE over steps m+1 to T × {LOSS_SCALE:.0e}".replace("e+0", "e"), _performance(rows)),
+            Block(f"Performance: MSE over steps m+1 to T {_TIMES}", _performance(rows)),
         ],
         notes=[
             "Zero initial states (TBPTT), coupled ones (the benchmark) and free ones, each problem solved to an "
@@ -115,7 +116,7 @@ def initial_states_table(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Ta
             "with its 95 % interval; where both have the same weights it is |w_hh|². Coercivity: the least growth of "
             "the loss by the outputs' mean squared change; an optimum is strict in its outputs where it is above 0. "
             "Performance: free run of the whole record from a zero state.",
-            f"Provenance: {provenance_line([record for record in records if record.run_id in behind])}",
+            f"Provenance: {provenance_of(chain.from_iterable(rows['run_ids']), records)}",
         ],
         data=_numbers(rows),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import chain
@@ -18,7 +18,7 @@ from ..runs.record import RunRecord
 from ..runs.stability import read_stability
 from ..runs.store import Store, file_name
 from .figures import burn_in, cost, heat_map, initial_states, loss, note, simulation, stability, train_time
-from .figures.seal import is_sealed, seal
+from .figures.seal import SEALED_IN, is_sealed, seal
 from .figures.traces import Page
 from .frame import by_study, frame
 from .leaderboard import board
@@ -55,15 +55,18 @@ def write_figures(store: Store) -> list[Path]:
     for (suite, dataset), records in by_study(everything).items():
         runs = runs_frame(records)
         for figure in STUDIES:
-            stem = store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{figure.NAME}"
+            stem = _stem(store, suite, dataset, figure.NAME)
             written += _write(draw, figure.pages(runs), figure.NOTE, records, stem)
-        stem = store.root / "figures" / file_name(suite) / file_name(dataset)
         for name, pages in initial_states.pages(records).items():
-            written += _write(draw, pages, initial_states.NOTES[name], records, stem.with_name(f"{stem.name}-{name}"))
+            written += _write(draw, pages, initial_states.NOTES[name], records, _stem(store, suite, dataset, name))
         written += _write_stability(draw, store, runs, records)
     for record in best_predicted(store):
         written += write_simulation(store, record)
     return written + write_ranks(everything, store.root / "figures")
+
+
+def _stem(store: Store, suite: str, dataset: str, name: str) -> Path:
+    return store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{name}"
 
 
 def _write_stability(draw: Draw, store: Store, runs: pd.DataFrame, records: Sequence[RunRecord]) -> list[Path]:
@@ -71,8 +74,8 @@ def _write_stability(draw: Draw, store: Store, runs: pd.DataFrame, records: Sequ
     config = records[0].config
     ours = {record.run_id for record in records}
     estimates = [found for found in read_stability(store.root, config.suite) if found.run_id in ours]
-    stem = store.root / "figures" / file_name(config.suite) / f"{file_name(config.dataset)}-{stability.NAME}"
     text = f"{stability.NOTE} {stability.told(estimates)}"
+    stem = _stem(store, config.suite, config.dataset, stability.NAME)
     return _write(draw, stability.pages(runs, estimates), text, records, stem)
 
 
@@ -100,10 +103,14 @@ def write_ranks(records: Sequence[RunRecord], folder: Path) -> list[Path]:
 
 def _save(files: Mapping[str, bytes], stem: Path) -> list[Path]:
     """Writes a figure's files by format; returns them."""
-    paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in files]
+    paths = _paths(stem, files)
     for path, content in zip(paths, files.values(), strict=True):
         write_whole(path, content)
     return paths
+
+
+def _paths(stem: Path, formats: Iterable[str]) -> list[Path]:
+    return [stem.with_name(f"{stem.name}.{suffix}") for suffix in formats]
 
 
 def write_simulation(store: Store, record: RunRecord) -> list[Path]:
@@ -161,7 +168,7 @@ def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRe
         shown = [record for record in records if record.run_id in runs]
         noted = replace(page, note=f"{text} {note.source(shown)}")
         of_page = stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}")
-        paths = [of_page.with_name(f"{of_page.name}.{suffix}") for suffix in ("pdf", "png")]
-        drawn_already = all(is_sealed(path, seal(noted)) for path in paths)
+        paths, mark = _paths(of_page, SEALED_IN), seal(noted)
+        drawn_already = all(is_sealed(path, mark) for path in paths)
         written += paths if drawn_already else _save(draw(noted), of_page)
     return written

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
+Choice = TypeVar("Choice")
 Curve = pd.DataFrame | Mapping[str, np.ndarray]
 
 
@@ -52,5 +54,15 @@ VAL = Rule("val", val_weight=1.0, told="least MSE_val")
 """The least validation error."""
 
 RULES = (PAPER, VAL)
+
+
+def names_by_choice(choose: Callable[[Rule], Choice]) -> dict[Choice, str]:
+    """What the rules choose, each with the names of those that choose it."""
+    found: dict[Choice, list[str]] = {}
+    for rule in RULES:
+        found.setdefault(choose(rule), []).append(rule.name)
+    return {choice: ", ".join(names) for choice, names in found.items()}
+
+
 RULES_TOLD = "; ".join(f"m* by rule {rule.name}: {rule.told}" for rule in RULES)
 """All rules in words."""

@@ -25,6 +25,16 @@ def varying(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
     return {heading: table[name].astype(str) for name, heading in there.items() if table[name].nunique() > 1}
 
 
+def windows(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
+    """N, and the columns that vary: what a row is of."""
+    return {"N": table["seq_len"].astype(str), **varying(table)}
+
+
+def choice(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
+    """The rule, and the m* that it chose."""
+    return {"rule": table["rule"], "m*": table["m_star"].astype(str)}
+
+
 def shared(table: pd.DataFrame) -> str:
     """What all rows have in common, and no column shows."""
     alike = {heading: table[name].iloc[0] for name, heading in VARYING.items() if table[name].nunique() == 1}

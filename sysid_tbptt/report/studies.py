@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .regimes import WINDOWS, bptt, comparable, finished, stateful
-from .selection import RULES, Rule
+from .selection import Rule, names_by_choice
 
 MODEL = ["dataset", "split", "revision", "test_set", "model", "hidden_size", "setting"]
 """What the runs of one study share beside the windows."""
@@ -93,10 +93,7 @@ class Study:
     @cached_property
     def chosen(self) -> dict[int, str]:
         """The values of m* and the names of the rules that choose them."""
-        found: dict[int, list[str]] = {}
-        for rule in RULES:
-            found.setdefault(self.m_star(rule), []).append(rule.name)
-        return {m: ", ".join(names) for m, names in found.items()}
+        return names_by_choice(self.m_star)
 
 
 def studies(runs: pd.DataFrame) -> Iterator[Study]:

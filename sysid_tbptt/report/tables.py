@@ -25,7 +25,7 @@ from .published import PAPER_CITATION
 from .questions import asked
 from .ranks import standings
 from .selection import RULES_TOLD
-from .shared import VARYING_WORDS, shared, varying
+from .shared import VARYING_WORDS, choice, shared, windows
 from .studies import studies
 
 HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "stateful", "bptt": "BPTT"}
@@ -69,29 +69,30 @@ def _studies(records: Sequence[RunRecord], outputs: Outputs | None) -> _Placed:
             yield (file_name(suite), "differences"), different
 
 
-def _initial_states(records: Sequence[RunRecord]) -> _Placed:
-    rows = initial_states(records)
+def _by_dataset(kind: str, rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    """The rows of each suite and data set, with the place of their table."""
     for (suite, dataset), part in rows.groupby(["suite", "dataset"]) if len(rows) else ():
-        place = (file_name(str(suite)), f"initial-states-{file_name(str(dataset))}")
+        yield (file_name(str(suite)), f"{kind}-{file_name(str(dataset))}"), part
+
+
+def _initial_states(records: Sequence[RunRecord]) -> _Placed:
+    for place, part in _by_dataset("initial-states", initial_states(records)):
         yield place, initial_states_table(part, records)
 
 
 def _forecasts(records: Sequence[RunRecord]) -> _Placed:
     runs = forecasts(records)
-    rows = forecasting_study(runs)
-    for (suite, dataset), part in rows.groupby(["suite", "dataset"]) if len(rows) else ():
-        place = (file_name(str(suite)), f"forecasting-{file_name(str(dataset))}")
+    for place, part in _by_dataset("forecasting", forecasting_study(runs)):
         yield place, forecasting_table(part, runs, records)
 
 
 def _leaderboards(records: Sequence[RunRecord]) -> _Placed:
     by_id, rows = {record.run_id: record for record in records}, board(records)
     ranked = standings(rows)
-    for (suite, dataset), part in rows.groupby(["suite", "dataset"]):
+    for place, part in _by_dataset("leaderboard", rows):
         behind = [by_id[run_id] for run_id in dict.fromkeys(chain.from_iterable(part["run_ids"]))]
-        of = [one for one in ranked if one.suite == suite and one.split in set(part["split"])]
-        table = leaderboard_table(part, behind, of)
-        yield (file_name(str(suite)), f"leaderboard-{file_name(str(dataset))}"), table
+        of = [one for one in ranked if one.suite == part["suite"].iloc[0] and one.split in set(part["split"])]
+        yield place, leaderboard_table(part, behind, of)
 
 
 def _effects(records: Sequence[RunRecord]) -> _Placed:
@@ -136,9 +137,7 @@ def _anchor(row: dict[Hashable, Any], *, several_tests: bool) -> str:
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The table as people read it: rounded text, and columns that never vary left out."""
-    shown = pd.DataFrame({"N": table["seq_len"].astype(str)} | varying(table))
-    shown["budget"], shown["rule"] = table["budget"], table["rule"]
-    shown["m*"] = table["m_star"].astype(str)
+    shown = pd.DataFrame({**windows(table), "budget": table["budget"], **choice(table)})
     shown["of m"] = [MISSING if pd.isna(tried) else f"{tried:.0f}" for tried in table["m_tried"]]
     if table["seeds"].max() > 1:
         shown["seeds"] = table["seeds"].astype(str)

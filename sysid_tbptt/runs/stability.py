@@ -14,7 +14,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..config import RunConfig
+from ..data.identity import round_significant
 from ..errors import StoreError, complaints
+from ..training.bound import forgets
 from ..training.decay import Decay
 from ..training.forgetting import Forgetting
 from .atomic import write_whole
@@ -73,7 +75,7 @@ class StabilityRecord(BaseModel):
     @property
     def forgets(self) -> bool:
         """Whether lambda and all of its interval are less than 1."""
-        return max(self.factor, *self.interval) < 1
+        return forgets(self.factor, self.interval)
 
 
 def thinned(decay: Decay, last: int) -> Curve:
@@ -86,7 +88,7 @@ def thinned(decay: Decay, last: int) -> Curve:
 
 
 def _short(values: np.ndarray) -> list[float]:
-    return [float(f"{value:.{DIGITS}g}") for value in values]
+    return round_significant(values, DIGITS).tolist()
 
 
 def stability_file(root: Path, config: RunConfig, run_id: str) -> Path:

@@ -172,9 +172,7 @@ def _optimum(outcome: Outcome) -> Optimum | None:
     if found is None:
         return None
     y_hat = round_significant(found.y_hat, OUTPUT_DIGITS).tolist()
-    return Optimum(
-        loss=found.loss, w_hh=found.w_hh, y_hat=y_hat, coercivity=found.coercivity, iterations=found.iterations
-    )
+    return Optimum.model_validate(vars(found) | {"y_hat": y_hat})
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,11 @@ from math import exp, inf, log
 from ..errors import ConfigError
 
 
+def forgets(factor: float, interval: tuple[float, float]) -> bool:
+    """Whether lambda and all of its interval are less than 1."""
+    return max(factor, *interval) < 1
+
+
 def memory(factor: float) -> float:
     """1 / |ln lambda|, the steps in which a distance falls to 1/e; infinite from lambda = 1 on, which never forgets.
 

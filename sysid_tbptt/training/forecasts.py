@@ -7,7 +7,6 @@ last inputs, from a zero state; the one at the last step counts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
 from ..errors import ConfigError
 from .metrics import score
+from .simulator import module_with
 from .windows import windows_view
 
 Metrics = dict[str, Any]
@@ -64,8 +64,7 @@ def evaluate_forecasts(
     the part, as Schiller et al. 2026 do, and not by the forecasts, which are P - 1 fewer.
     Every part holds a window, see `check_windows`.
     """
-    module = deepcopy(module)
-    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    module = module_with(module, weights)
     assert data.horizon is not None
     test = {series.name: _scores(module, [series], data.scaler, seq_len, data.horizon) for series in data.test}
     for scores in test.values():

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from ..errors import ModelError
-from .bound import memory
+from .bound import forgets, memory
 from .decay import Decay
 
 CONFIDENCE, RESAMPLES = 0.95, 2000
@@ -38,7 +38,7 @@ class Forgetting:
     @property
     def forgets(self) -> bool:
         """Whether lambda and all of its interval are less than 1."""
-        return max(self.factor, *self.interval) < 1
+        return forgets(self.factor, self.interval)
 
     @property
     def memory(self) -> float:

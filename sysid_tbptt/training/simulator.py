@@ -34,9 +34,14 @@ def module_simulator(module: torch.nn.Module) -> Simulator:
 
 def simulator_with(module: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> Simulator:
     """A copy of the module, with other weights, as a simulator."""
+    return module_simulator(module_with(module, weights))
+
+
+def module_with(module: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> torch.nn.Module:
+    """A copy of the module with other weights."""
     module = deepcopy(module)
     module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    return module_simulator(module)
+    return module
 
 
 def mse_scaled(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:

@@ -28,7 +28,7 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from .seal import seal
+from .seal import SEALED_IN, seal
 from .traces import BLACK, Bar, Look, Mark, Page, Panel
 
 FORMATS: Mapping[str, dict[str, Any]] = {
@@ -36,9 +36,6 @@ FORMATS: Mapping[str, dict[str, Any]] = {
     "png": {"metadata": {"Software": None}, "dpi": 300},
 }
 """File formats, and how each is saved: nothing in a file tells when it was made."""
-
-SEALED_IN = {"pdf": "Keywords", "png": "Description"}
-"""The field of a file's metadata that holds the page's seal, by format."""
 
 _TITLE_POINTS, _NOTE_POINTS, _MARK_POINTS = 7.0, 5.5, 4.0
 _LEGEND_POINTS, _LEGEND_ROW_INCHES = 6.5, 0.135

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from .traces import Page
 
+SEALED_IN = {"pdf": "Keywords", "png": "Description"}
+"""The field of a file's metadata that holds the page's seal, by format."""
+
 
 def seal(page: Page) -> str:
     """Hash of the page, of the code that draws it, and of matplotlib's version; written into the file's metadata.

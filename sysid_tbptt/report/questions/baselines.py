@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..formats import mse, two_decimals
 from ..regimes import WINDOWS
-from ..shared import varying
+from ..shared import choice, windows
 from ..studies import MODEL, Point, Study
 
 NAME = "baselines"
@@ -63,11 +63,9 @@ def _errors(name: str, point: Point) -> dict[str, float]:
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "N": table["seq_len"].astype(str),
-            **varying(table),
+            **windows(table),
             "baseline": table["baseline"],
-            "rule": table["rule"],
-            "m*": table["m_star"].astype(str),
+            **choice(table),
             **{part: table[f"baseline_{part}"].map(mse) for part in PARTS},
             **{
                 f"{part} times {_HEADINGS[beside]}": table[f"{part}_times_{beside}"].map(two_decimals)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..formats import MISSING, mse, percent, two_decimals
-from ..selection import RULES, VAL
+from ..selection import VAL, names_by_choice
 from ..shared import varying
 from ..studies import MODEL, Point, Study
 
@@ -99,10 +99,7 @@ def _neighbours(alike: Sequence[Study]) -> Iterator[tuple[Study, Study]]:
 
 
 def _both_chosen(short: Study, long: Study) -> dict[tuple[int, int], str]:
-    found: dict[tuple[int, int], list[str]] = {}
-    for rule in RULES:
-        found.setdefault((short.m_star(rule), long.m_star(rule)), []).append(rule.name)
-    return {pair: ", ".join(names) for pair, names in found.items()}
+    return names_by_choice(lambda rule: (short.m_star(rule), long.m_star(rule)))
 
 
 def _budgets(options: Sequence[tuple[Option, Option]]) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 from ..formats import mse, percent, two_decimals
 from ..regimes import WINDOWS
 from ..selection import RULES
-from ..shared import varying
+from ..shared import choice, windows
 from ..stats import change
 from ..studies import MODEL, Study
 
@@ -72,10 +72,8 @@ def _spearman(one: np.ndarray, other: np.ndarray) -> float:
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "N": table["seq_len"].astype(str),
-            **varying(table),
-            "rule": table["rule"],
-            "m*": table["m_star"].astype(str),
+            **windows(table),
+            **choice(table),
             "test at m*": table["mstar_test"].map(mse),
             "best m in hindsight": table["m_hindsight"].astype(str),
             "test there": table["hindsight_test"].map(mse),

@@ -12,7 +12,7 @@ import pandas as pd
 from ..effect import verdict
 from ..formats import MISSING, mse, p_value, percent
 from ..regimes import WINDOWS
-from ..shared import varying
+from ..shared import choice, windows
 from ..stats import MIN_PAIRS, change, holm, paired_p
 from ..studies import MODEL, Study
 
@@ -86,10 +86,8 @@ def _exceeds(new: Sequence[float], old: Sequence[float]) -> str:
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "N": table["seq_len"].astype(str),
-            **varying(table),
-            "rule": table["rule"],
-            "m*": table["m_star"].astype(str),
+            **windows(table),
+            **choice(table),
             "seeds": table["seeds"].astype(str),
             "at m = 0": _median(table, "m0"),
             "spread %": table["m0_spread"].map(_in_percent),
