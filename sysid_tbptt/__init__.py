@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .registry import build_model as build_model
     from .registry import load_dataset as load_dataset
     from .report.leaderboard import leaderboard as leaderboard
+    from .runs.connection import connect as connect
     from .runs.expand import expand as expand
     from .runs.harness import train as train
     from .runs.record import RunRecord as RunRecord
@@ -32,6 +33,7 @@ _HOMES = {
     "Series": "data.series",
     "SysidError": "errors",
     "build_model": "registry",
+    "connect": "runs.connection",
     "expand": "runs.expand",
     "from_file": "data.files",
     "leaderboard": "report.leaderboard",

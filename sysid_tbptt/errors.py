@@ -41,8 +41,13 @@ def one_line(error: Exception) -> str:
 
 def traced(error: Exception) -> str:
     """An error of somebody else's code in one line, with the place in the code where it was raised."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{one_line(error)} (in {last.name}, {Path(last.filename).name} line {last.lineno})"
+    return f"{one_line(error)} ({frames(error)[-1]})"
+
+
+def frames(error: Exception) -> list[str]:
+    """The places in the code that an error came through, outermost first."""
+    places = traceback.extract_tb(error.__traceback__)
+    return [f"in {place.name}, {Path(place.filename).name} line {place.lineno}" for place in places]
 
 
 def near(name: str, known: Iterable[str]) -> str:

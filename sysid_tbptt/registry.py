@@ -61,6 +61,17 @@ def load_dataset(name: str, split: str | None = None, horizon: int | None = None
 
 
 @cache
+def at_hand(dataset: str, split: str, horizon: int | None) -> Dataset | None:
+    """The data set where it needs no download; None too of a user's own log, which lies elsewhere.
+
+    Raises:
+        DataError: its files are there, but cannot be read.
+    """
+    here = any(s.name == dataset and split in s.splits and s.state() != "missing" for s in sources())
+    return load_dataset(dataset, split, horizon) if here else None
+
+
+@cache
 def _known_ahead(name: str, split: str, horizon: int) -> Dataset:
     return ahead(_known_dataset(name, split), horizon)
 

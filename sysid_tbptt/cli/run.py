@@ -7,6 +7,7 @@ from typing import Any
 
 from ..config import ENGINES, RunConfig
 from . import tables
+from .cluster import add_cluster, opened
 from .options import FILTERS, add_filters, add_results, positive
 from .printing import OK, SOME_FAILED, print_table, tell_damages
 
@@ -20,6 +21,7 @@ def add(commands: Any) -> None:
     command.add_argument("--keep-weights", action="store_true", help="keep weights and test predictions in RESULTS")
     command.add_argument("--tables", action="store_true", help="write the tables whenever a group of runs is complete")
     command.add_argument("--dry-run", action="store_true", help="say what would run, how long, and what is there")
+    add_cluster(command)
     add_filters(command)
     command.set_defaults(command=_run)
 
@@ -33,14 +35,17 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.dry_run:
         return _dry_run(options)
-    records = train(
-        _expanded(options),
-        engine=options.engine,
-        results=options.results,
-        workers=options.threads,
-        keep_weights=options.keep_weights,
-        after_group=refresh if options.tables else None,
-    )
+    runs = _expanded(options)
+    with opened(options) as cluster:
+        records = train(
+            runs,
+            engine=options.engine,
+            results=options.results,
+            workers=options.threads,
+            keep_weights=options.keep_weights,
+            cluster=cluster,
+            after_group=refresh if options.tables else None,
+        )
     bad = sum(record.status != "ok" for record in records)
     print(
         f"{len(records)} runs: {len(records) - bad} ok, {bad} failed or diverged; records in {options.results}/records"

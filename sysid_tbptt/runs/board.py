@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Board:
-    """A file of integers mapped into memory, so that threads and processes use it alike."""
+    """A file of integers mapped into memory, so that threads and processes use it alike; a `worker.Watcher`."""
 
     def __init__(self, path: Path, n_runs: int, owner: int | None = None) -> None:
         self.path, self.n_runs, self.owner = path, n_runs, owner or os.getpid()
@@ -29,6 +29,9 @@ class Board:
     def report(self, run: int, step: int) -> None:
         """Says how many steps a run has done."""
         self._steps[run] = step
+
+    def saved(self, checkpoint: Path) -> None:
+        """Takes note of a checkpoint, which lies where it belongs."""
 
     def steps(self) -> list[int]:
         """Steps done by each run."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -20,6 +21,9 @@ from .record import RunRecord
 from .store import Store, locked
 from .worker import Task
 
+if TYPE_CHECKING:
+    from .connection import Cluster
+
 CHECKPOINT_SECONDS = 30.0
 """Seconds of training between two checkpoints of a run."""
 
@@ -31,6 +35,7 @@ def train(
     results: str | Path | None = None,
     workers: int | None = None,
     keep_weights: bool = False,
+    cluster: Cluster | None = None,
     console: Console | None = None,
     after_group: Callable[[], None] | None = None,
 ) -> list[RunRecord]:
@@ -38,24 +43,26 @@ def train(
 
     With a ``results`` folder, runs that have a record there are not done again, each record is written as its run
     ends, and a run that is stopped or killed goes on from its last checkpoint, to the same numbers to the bit.
-    ``workers`` runs go at a time (default: one a core). ``keep_weights`` writes the trained weights and the
+    ``workers`` runs go at a time (default: one a core), or as many as the ``cluster`` takes, see
+    `sysid_tbptt.runs.connection.connect`; the numbers are the same. ``keep_weights`` writes the trained weights and the
     simulated test outputs there too.
     ``after_group`` is called whenever all runs of a row of a table are there.
 
     Raises:
         ConfigError, DataError, ModelError: a run cannot be built.
-        EngineError: the engine does not exist or cannot take a run, or a worker process died.
+        EngineError: the engine does not exist or cannot take a run, or workers die or cannot begin.
         StoreError: the results folder cannot be used.
         KeyboardInterrupt: stopped by Ctrl-C, after all states were saved.
     """
     console = console or Console(stderr=True)
+    at_a_time = max(1, cluster.slots) if cluster else workers or cores()
     if results is None:
-        return _Call(None, console, engine, workers or cores(), False, after_group).train(runs)
+        return _Call(None, console, engine, at_a_time, cluster, False, after_group).train(runs)
     with locked(results):
         store = Store(results)
         for damage in store.set_damages_aside():
             console.print(f"set aside, and to be run again: {damage}", markup=False, highlight=False, soft_wrap=True)
-        return _Call(store, console, engine, workers or cores(), keep_weights, after_group).train(runs)
+        return _Call(store, console, engine, at_a_time, cluster, keep_weights, after_group).train(runs)
 
 
 @dataclass
@@ -66,6 +73,7 @@ class _Call:
     console: Console
     engine: str
     workers: int
+    cluster: Cluster | None
     keep_weights: bool
     after_group: Callable[[], None] | None
     records: dict[str, RunRecord] = field(default_factory=dict)
@@ -91,13 +99,13 @@ class _Call:
             self._count(groups[record.run_id])
 
         with reporter.shown(), self._told_how_to_go_on():
+            if self.cluster:
+                tasks = self._tasks(plan.todo, reporter)
+                self.cluster.execute(tasks, seconds=seconds, on_record=on_record, on_steps=reporter.on_steps)
+                return
             for parallel, queue in plan.by_executor().items():
-                tasks = [self._task(run, slot) for slot, run in enumerate(queue)]
-                for task in tasks:
-                    if task.checkpoint and task.checkpoint.exists():
-                        reporter.resumes(task.run_id)
                 execute(
-                    tasks,
+                    self._tasks(queue, reporter),
                     workers=self.workers,
                     parallel=parallel,
                     on_record=on_record,
@@ -121,6 +129,13 @@ class _Call:
                 self.after_group()
             except Exception as error:
                 self.console.print(f"after a group of runs: {type(error).__name__}: {error}", markup=False)
+
+    def _tasks(self, runs: Iterable[Planned], reporter: Reporter) -> list[Task]:
+        tasks = [self._task(run, slot) for slot, run in enumerate(runs)]
+        for task in tasks:
+            if task.checkpoint and task.checkpoint.exists():
+                reporter.resumes(task.run_id)
+        return tasks
 
     def _task(self, run: Planned, slot: int) -> Task:
         store = self.store

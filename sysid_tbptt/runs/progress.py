@@ -26,6 +26,7 @@ class Reporter:
         self.n_ended = 0
         self._done = dict.fromkeys(seconds, 0.0)
         self._before = dict.fromkeys(seconds, 0.0)
+        self._total, self._work_done, self._work_before = sum(seconds.values()), 0.0, 0.0
         self._began = self._last_line = time.monotonic()
         self._bar = Progress(
             SpinnerColumn(),
@@ -37,7 +38,7 @@ class Reporter:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=sum(seconds.values()), left="")
+        self._task = self._bar.add_task("", total=self._total, left="")
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -71,22 +72,20 @@ class Reporter:
     def _note(self, run_id: str, fraction: float) -> None:
         if self._before[run_id] < 0:
             self._before[run_id] = fraction
+            self._work_before += fraction * self.seconds[run_id]
+        self._work_done += (fraction - self._done[run_id]) * self.seconds[run_id]
         self._done[run_id] = fraction
-
-    def _work(self, fractions: Mapping[str, float]) -> float:
-        return sum(max(0.0, fractions[run_id]) * seconds for run_id, seconds in self.seconds.items())
 
     def _describe(self) -> None:
         runs = f"{self.n_ended}/{len(self.seconds)} runs"
-        self._bar.update(self._task, completed=self._work(self._done), description=runs, left=self._left())
+        self._bar.update(self._task, completed=self._work_done, description=runs, left=self._left())
 
     def _left(self) -> str:
         """Time left: at first by the estimate, then by the speed seen."""
-        elapsed, total = time.monotonic() - self._began, sum(self.seconds.values())
-        done, here = self._work(self._done), self._work(self._done) - self._work(self._before)
-        left = (total - done) / self.workers
-        if here > 0.02 * total:
-            left = elapsed * (total - done) / here
+        elapsed, here = time.monotonic() - self._began, self._work_done - self._work_before
+        left = (self._total - self._work_done) / self.workers
+        if here > 0.02 * self._total:
+            left = elapsed * (self._total - self._work_done) / here
         return f"about {duration(max(0.0, left))} left"
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +20,7 @@ from ..config import ALGORITHM_VERSION, RunConfig
 from ..data.horizon import first_forecast
 from ..data.series import Dataset, Series
 from ..errors import DataError, ModelError, StoreError, complaints
-from ..registry import load_dataset, sources
+from ..registry import at_hand
 from ..training.metrics import score
 from .predictions import Prediction, read_predictions
 from .record import PREDICTIONS, RunRecord
@@ -192,7 +191,7 @@ def _check(record: RunRecord, path: Path, folder: Path, checked: Checked) -> Sai
         return
     yield from _check_identity(record, told)
     try:
-        data = _at_hand(record.config.dataset, record.config.split, record.config.horizon)
+        data = at_hand(record.config.dataset, record.config.split, record.config.horizon)
     except DataError as error:
         yield f"its data cannot be had: {error}", False
         return
@@ -224,13 +223,6 @@ def _check_identity(record: RunRecord, told: _Provenance) -> Said:
         yield "no git commit is told; run from a checkout, or name the version in the pull request", True
     elif told.git.dirty:
         yield f"made from changed code (commit {told.git.commit[:12]}, dirty); commit, and run it again", True
-
-
-@cache
-def _at_hand(dataset: str, split: str, horizon: int | None) -> Dataset | None:
-    """The data where they need no download; None too of a user's own log, which lies elsewhere."""
-    here = any(s.name == dataset and split in s.splits and s.state() != "missing" for s in sources())
-    return load_dataset(dataset, split, horizon) if here else None
 
 
 # Scores

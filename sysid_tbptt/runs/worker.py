@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from safetensors.numpy import save
 
 from ..config import RunConfig
 from ..data.identity import round_significant
 from ..data.series import Dataset
-from ..errors import DataError, SysidError, traced
+from ..errors import DataError, SysidError, frames, traced
 from ..registry import load_dataset
 from ..training.engines import pick
 from ..training.job import Arrays, Control, Interrupted, Job
 from ..training.trainer import Outcome, make_job, run
 from .atomic import write_whole
-from .board import Board
 from .checkpoint import Checkpoint, Spent
 from .predictions import write_predictions
 from .provenance import provenance, versions
@@ -36,7 +36,8 @@ _BUILDING = threading.Lock()
 class Task:
     """What a worker needs to know. ``slot`` is the run's place on the board; files that are None are not kept.
 
-    Checkpoints are ``checkpoint_s`` seconds of training apart.
+    Checkpoints are ``checkpoint_s`` seconds of training apart. ``data`` is given where the worker must not look for
+    the data set itself.
     """
 
     config: RunConfig
@@ -48,27 +49,39 @@ class Task:
     checkpoint_s: float = 30.0
     weights: Path | None = None
     predictions: Path | None = None
+    data: Dataset | None = None
 
 
-def build(config: RunConfig) -> tuple[Dataset, Job]:
+@runtime_checkable
+class Watcher(Protocol):
+    """Is told how the run in a ``slot`` goes, and may ask it to stop."""
+
+    def begin(self, slot: int, /) -> None: ...
+    def report(self, slot: int, step: int, /) -> None: ...
+    def saved(self, checkpoint: Path, /) -> None: ...
+    @property
+    def stopping(self) -> bool: ...
+
+
+def build(config: RunConfig, data: Dataset | None = None) -> tuple[Dataset, Job]:
     """The data and the job of a run; safe to call from several threads."""
-    data = load_dataset(config.dataset, config.split, config.horizon)
+    data = data or load_dataset(config.dataset, config.split, config.horizon)
     with _BUILDING:
         return data, make_job(config, data)
 
 
-def perform(task: Task, board: Board) -> RunRecord | None:
+def perform(task: Task, watcher: Watcher) -> RunRecord | None:
     """The run's record; None if it was asked to stop. An error becomes a record of a failure."""
-    board.begin(task.slot)
+    watcher.begin(task.slot)
     try:
-        return _Sitting(task, board).perform()
+        return _Sitting(task, watcher).perform()
     except Interrupted:
         return None
     except Exception as error:
-        return failure(task, _reason(error))
+        return failure(task, _reason(error), frames(error))
 
 
-def failure(task: Task, reason: str) -> RunRecord:
+def failure(task: Task, reason: str, traceback: Sequence[str] = ()) -> RunRecord:
     """The record of a run that came to no end."""
     return RunRecord(
         run_id=task.run_id,
@@ -76,7 +89,7 @@ def failure(task: Task, reason: str) -> RunRecord:
         reason=reason,
         config=task.config,
         engine=task.engine,
-        provenance={"command": task.command},
+        provenance={"command": task.command, "traceback": list(traceback)},
     )
 
 
@@ -85,18 +98,18 @@ class _Sitting:
     """One sitting of a run, which may go on from an earlier one."""
 
     task: Task
-    board: Board
+    watcher: Watcher
     began: Spent = (0.0, 0.0)
     saved: float = 0.0
     earlier: Spent = (0.0, 0.0)
 
     def perform(self) -> RunRecord:
-        data, job = build(self.task.config)
+        data, job = build(self.task.config, self.task.data)
         if self.task.config.run_id(data.revision) != self.task.run_id:
             raise DataError(f"the data set '{data.name}' was changed after the call began; run again")
         engine, _ = pick(self.task.engine, job)
-        control = Control(progress=lambda step: self.board.report(self.task.slot, step))
-        control.stopping = lambda: self.board.stopping
+        control = Control(progress=lambda step: self.watcher.report(self.task.slot, step))
+        control.stopping = lambda: self.watcher.stopping
         if self.task.checkpoint:
             self._resume(control, Checkpoint(self.task.checkpoint, mark(self.task, engine.NAME)))
         self.began, self.saved = (time.perf_counter(), time.thread_time()), time.perf_counter()
@@ -120,6 +133,7 @@ class _Sitting:
         def save_state(state: Arrays) -> None:
             wall, processor = time.perf_counter() - self.began[0], time.thread_time() - self.began[1]
             checkpoint.save(state, (self.earlier[0] + wall, self.earlier[1] + processor))
+            self.watcher.saved(checkpoint.path)
             self.saved = time.perf_counter()
 
         return save_state

@@ -1,6 +1,7 @@
 """Models that misbehave."""
 
 import os
+from pathlib import Path
 
 import torch
 
@@ -20,3 +21,28 @@ class Suicidal(torch.nn.Module):
 
 def suicidal(**_: int) -> Suicidal:
     return Suicidal()
+
+
+class Moody(torch.nn.Module):
+    """Notes in the file TEST_MOODS where it is trained, and fails there unless it has been tried `patience` times."""
+
+    def __init__(self, patience: int) -> None:
+        super().__init__()
+        self.gain, self.patience = torch.nn.Parameter(torch.ones(1)), patience
+
+    def forward(self, u: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            with Path(os.environ["TEST_MOODS"]).open("a+") as moods:
+                moods.write(f"{os.getpid()}\n")
+                moods.seek(0)
+                if len(moods.readlines()) <= self.patience:
+                    raise RuntimeError("not today")
+        return self.gain * u
+
+
+def hopeless(**_: int) -> Moody:
+    return Moody(10**9)
+
+
+def moody(**_: int) -> Moody:
+    return Moody(1)

@@ -166,10 +166,10 @@ def test_a_run_that_kills_its_worker_is_a_failure_and_costs_no_other(runs, tmp_p
 
 
 def test_data_that_change_during_a_call_fail_the_run(runs, tmp_path, own_log, monkeypatch):
-    def altered(config):
+    def altered(config, data):
         log = own_log.parent / "log.csv"
         log.write_text(log.read_text() + "1.5,2.5\n")
-        return original(config)
+        return original(config, data)
 
     original = worker.build
     with monkeypatch.context() as patch:

@@ -1,0 +1,147 @@
+"""Connections to a Dask cluster: one that is there, one on this machine, or one that a file describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import ConfigError, EngineError, complaints, one_line
+from .executors import OnRecord, OnSteps
+from .worker import Task
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_CONNECT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Dask cluster to train on, by a client of it.
+
+    ``resources`` is what a worker must have been started with to be given runs, and what a run takes of it while it
+    is under way, such as ``{"GPU": 1}``; see `dask worker --resources`.
+    """
+
+    client: Client
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return str(self.client.scheduler_info()["address"])
+
+    @property
+    def slots(self) -> int:
+        """Runs that the workers which are there take at a time."""
+        return sum(self.client.nthreads().values())
+
+    def execute(
+        self, tasks: Sequence[Task], *, seconds: Mapping[str, float], on_record: OnRecord, on_steps: OnSteps
+    ) -> None:
+        """Performs the tasks, see `sysid_tbptt.runs.cluster.execute`."""
+        from . import cluster
+
+        cluster.execute(
+            tasks,
+            self.client,
+            seconds=seconds,
+            resources=self.resources,
+            on_record=on_record,
+            on_steps=on_steps,
+        )
+
+
+class _Description(BaseModel):
+    """What a cluster file says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cluster: str = Field(pattern=r"^[\w.]+\.\w+$", description="class, such as dask_jobqueue.SLURMCluster")
+    options: dict[str, Any] = Field(default={}, description="what the class is made with")
+    jobs: int | None = Field(default=None, ge=1, description="workers, or jobs of a batch system, to start")
+    adapt: dict[str, Any] | None = Field(
+        default=None, description="instead of jobs: how many to keep, such as minimum_jobs and maximum_jobs"
+    )
+
+
+@contextmanager
+def connect(
+    scheduler: str | None = None,
+    *,
+    workers: int | None = None,
+    file: str | Path | None = None,
+    resources: Mapping[str, float] | None = None,
+) -> Iterator[Cluster]:
+    """A cluster, for the time of the block: that of a ``scheduler`` (``tcp://host:8786``), ``workers`` processes on
+    this machine, or what a YAML ``file`` describes:
+
+        cluster: dask_jobqueue.SLURMCluster
+        options: {cores: 1, processes: 1, memory: 2GB, walltime: "04:00:00"}
+        jobs: 40
+
+    Raises:
+        ConfigError: the file cannot be used.
+        EngineError: Dask is not installed, or the cluster cannot be reached or started.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise EngineError(
+            f"a cluster needs Dask ({one_line(error)}); install it: pip install 'sysid-tbptt[cluster]'"
+        ) from error
+    with _started(scheduler, workers, file) as there:
+        try:
+            client = distributed.Client(there, timeout=_CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise EngineError(f"no scheduler answers at {there} ({one_line(error)}); is it running?") from error
+        with client:
+            yield Cluster(client, resources or {})
+
+
+@contextmanager
+def _started(scheduler: str | None, workers: int | None, file: str | Path | None) -> Iterator[Any]:
+    """An address, or a cluster that was started and is ended."""
+    if scheduler is not None:
+        yield scheduler
+        return
+    with _described(Path(file)) if file is not None else _local(workers or 1) as cluster:
+        yield cluster
+
+
+def _local(workers: int) -> Any:
+    from distributed import LocalCluster
+
+    return LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
+
+
+def _described(file: Path) -> Any:
+    description = _read(file)
+    module, _, name = description.cluster.rpartition(".")
+    try:
+        cluster = getattr(import_module(module), name)(**description.options)
+        if description.adapt is not None:
+            cluster.adapt(**description.adapt)
+        else:
+            cluster.scale(description.jobs or 1)
+    except Exception as error:  # whatever somebody else's class raises
+        raise ConfigError(f"{file}: '{description.cluster}' cannot be started ({one_line(error)})") from error
+    return cluster
+
+
+def _read(file: Path) -> _Description:
+    import yaml
+
+    try:
+        return _Description.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read ({one_line(error)})") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: is not YAML ({' '.join(str(error).split())})") from error
+    except ValidationError as error:
+        raise ConfigError(f"{file}: {complaints(error, _Description)}") from error

@@ -1,0 +1,72 @@
+import sys
+
+import pytest
+
+from sysid_tbptt.errors import ConfigError, EngineError
+from sysid_tbptt.runs import connection
+from sysid_tbptt.runs.connection import connect
+from sysid_tbptt.runs.harness import train
+from tests.conftest import config_of
+
+
+@pytest.fixture
+def described(tmp_path):
+    def write(text):
+        path = tmp_path / "cluster.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_a_file_describes_a_cluster_that_trains(described, own_log):
+    file = described(
+        "cluster: distributed.LocalCluster\n"
+        "options: {n_workers: 0, processes: false, threads_per_worker: 2, dashboard_address: null}\njobs: 1\n"
+    )
+    configs = [config_of(dataset=str(own_log), split="file", burn_in=m) for m in (0, 3, 11)]
+    with connect(file=file) as cluster:
+        cluster.client.wait_for_workers(1)
+        assert cluster.slots == 2
+        records = train(configs, cluster=cluster, engine="reference")
+    assert [record.metrics for record in records] == [r.metrics for r in train(configs, engine="reference", workers=1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cluster: [", "is not YAML"),
+        ("", "cluster.yaml"),
+        ("jobs: 3", "key 'cluster'.*is missing; add it"),
+        ("cluster: LocalCluster", "key 'cluster'"),
+        ("cluster: distributed.LocalCluster\njobs: 0", "key 'jobs'"),
+        ("cluster: distributed.LocalCluster\nworkers: 3", "unknown key 'workers'"),
+        ("cluster: nowhere.Cluster", "'nowhere.Cluster' cannot be started .ModuleNotFoundError"),
+        ("cluster: distributed.Nothing", "'distributed.Nothing' cannot be started .AttributeError"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told(text, said, described):
+    with pytest.raises(ConfigError, match=said), connect(file=described(text)):
+        pass
+
+
+def test_a_file_runs_no_code_of_its_own(described):
+    with pytest.raises(ConfigError, match="is not YAML"), connect(file=described("!!python/object/apply:os.abort []")):
+        pass
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"none.yaml: cannot be read"), connect(file=tmp_path / "none.yaml"):
+        pass
+
+
+def test_no_dask_is_told_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(EngineError, match=r"pip install 'sysid-tbptt\[cluster\]'"), connect(workers=1):
+        pass
+
+
+def test_no_scheduler_is_told(monkeypatch):
+    monkeypatch.setattr(connection, "_CONNECT_SECONDS", 1)
+    with pytest.raises(EngineError, match="no scheduler answers at tcp://127.0.0.1:9"), connect("tcp://127.0.0.1:9"):
+        pass
