@@ -254,7 +254,7 @@ def test_bad_usage_is_code_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["datasets", "run", "status", "score", "stability", "choose", "report", "compare", "submit"]
+    "command", ["datasets", "run", "status", "reproduce", "score", "stability", "choose", "report", "compare", "submit"]
 )
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
