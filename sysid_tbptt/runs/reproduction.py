@@ -118,9 +118,10 @@ def _same_ground(recorded: RunRecord) -> Dataset:
         )
     told = recorded.provenance
     if (algorithm := told.get("algorithm", ALGORITHM_VERSION)) != ALGORITHM_VERSION:
+        version = (told.get("versions") or {}).get("sysid-tbptt", "which is not told")
         raise StoreError(
             f"run {recorded.run_id} is of algorithm version {algorithm}, this package of {ALGORITHM_VERSION}; "
-            f"use the version of its record, {told.get('versions', {}).get('sysid-tbptt', 'which is not told')}"
+            f"use the version of its record, {version}"
         )
     config = recorded.config
     data = load_dataset(config.dataset, config.split, config.horizon)
@@ -130,7 +131,7 @@ def _same_ground(recorded: RunRecord) -> Dataset:
 
 def _check_data(recorded: RunRecord, data: Dataset) -> None:
     """A record of a failure tells no data revision; then the run_id, which depends on it, decides."""
-    revision = recorded.provenance.get("data", {}).get("revision")
+    revision = (recorded.provenance.get("data") or {}).get("revision")
     if revision is not None and revision != data.revision:
         raise DataError(
             f"run {recorded.run_id} is of another data set '{data.name}': revision {revision} in its record, "

@@ -203,8 +203,9 @@ def test_other_data_are_told_with_both_revisions(recorded, results, own_log):
     assert here in str(told.value)
 
 
-def test_a_failure_tells_no_revision_and_its_run_id_decides(recorded, results, own_log):
-    record = rewrite(recorded(), results, status="failed", reason="x", provenance={})
+@pytest.mark.parametrize("provenance", [{}, {"data": None, "versions": None}], ids=["none", "null"])
+def test_a_failure_tells_no_revision_and_its_run_id_decides(recorded, results, own_log, provenance):
+    record = rewrite(recorded(), results, status="failed", reason="x", provenance=provenance)
     own_log.write_text(own_log.read_text() + "n_init = 7\n")
     with pytest.raises(StoreError, match="made from other data"):
         again(record, results)
