@@ -151,7 +151,7 @@ class _Call:
 def estimates(runs: Iterable[Planned], store: Store | None) -> dict[str, float]:
     """Estimated seconds of each run on one worker."""
     estimator = Estimator(store.records() if store else ())
-    return {run.run_id: estimator.seconds(run.config, run.engine) for run in runs}
+    return {run.run_id: estimator.estimate(run.config, run.engine).seconds for run in runs}
 
 
 def announce(plan: Plan, console: Console) -> None:
