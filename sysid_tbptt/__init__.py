@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from .runs.expand import expand as expand
     from .runs.harness import train as train
     from .runs.record import RunRecord as RunRecord
+    from .runs.reproduction import Reproduction as Reproduction
+    from .runs.reproduction import reproduce as reproduce
     from .training.evaluate import simulate as simulate
     from .training.metrics import score as score
 
 _HOMES = {
     "Dataset": "data.series",
+    "Reproduction": "runs.reproduction",
     "RunConfig": "config",
     "RunRecord": "runs.record",
     "Series": "data.series",
@@ -38,6 +41,7 @@ _HOMES = {
     "from_file": "data.files",
     "leaderboard": "report.leaderboard",
     "load_dataset": "registry",
+    "reproduce": "runs.reproduction",
     "score": "training.metrics",
     "simulate": "training.evaluate",
     "train": "runs.harness",

@@ -168,6 +168,32 @@ def test_dry_run_tells_and_writes_nothing(run, results, capsys, done):
     assert list(Path(results).rglob("*")) == before
 
 
+def test_dry_run_tells_time_and_cost_by_number_of_workers(run, results, capsys):
+    assert run("--burn-in", "0") == 0
+    spent = Store(results).records()[0].time
+    capsys.readouterr()
+    assert run("--seed", "0", "1", "2", "--dry-run", "--price", "3600", "--threads", "7") == 0
+    said = capsys.readouterr().out
+    assert "6 runs, 1 done already, 5 to do: about 0 s on 7 workers" in said
+    assert "Speed: of 5 runs from records of this machine, of 0 from a trial." in said
+    rows = [line.split() for line in said.splitlines()]
+    costs = {int(row[0]): float(row[-1]) for row in rows if len(row) == 5 and row[0].isdecimal()}
+    alone = spent.train_s + spent.evaluate_s
+    on = {1: 5, 2: 2 * 3, 4: 4 * 2, 5: 5, 7: 7}  # workers times runs that come one after another
+    assert costs == pytest.approx({workers: n * alone for workers, n in on.items()}, abs=0.006)
+
+
+def test_dry_run_says_what_comes_from_a_trial_and_has_no_cost_without_a_price(run, capsys):
+    assert run("--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "Speed: of 0 runs from records of this machine, of 2 from a trial." in said
+    assert "cost" not in said
+
+
+def test_only_a_plan_has_a_price(fails, suite):
+    assert "--price: only a plan has a price; add --dry-run" in fails("run", suite, "--price", "1")
+
+
 def test_filters_choose_and_replace(run, results):
     assert run("--burn-in", "4", "--seed", "0", "1", "--steps", "2", "--clip-norm", "none", "--model", "lstm") == 0
     told = [(r.config.burn_in, r.config.seed, r.config.steps, r.config.clip_norm) for r in Store(results).records()]
@@ -239,6 +265,7 @@ def test_status_of_an_empty_folder(results, capsys):
         ["run", "s.toml", "--clip-norm", "many"],
         ["run", "s.toml", "--engine", "fast"],
         ["run", "s.toml", "--suite", "3"],
+        ["run", "s.toml", "--dry-run", "--price", "-1"],
         ["score", "w.safetensors"],
     ],
     ids=" ".join,
@@ -254,7 +281,7 @@ def test_bad_usage_is_code_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["datasets", "run", "status", "score", "stability", "choose", "report", "compare", "submit"]
+    "command", ["datasets", "run", "status", "reproduce", "score", "stability", "choose", "report", "compare", "submit"]
 )
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as ended:

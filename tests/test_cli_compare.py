@@ -256,3 +256,12 @@ def test_a_model_is_found_where_the_command_is_typed(suite, results, tmp_path):
     (tmp_path / "held.py").write_text("def build(context):\n    return lambda u, y_init, attrs: 0 * u\n")
     done = elsewhere(tmp_path, "compare", "held:build", "--suite", suite, "--results", results, modules=())
     assert "held:build" in rows_in(done.stdout)
+
+
+def test_a_forecasting_suite_names_report_in_place_of_a_leaderboard(compare, suite):
+    path = Path(suite)
+    path.write_text(path.read_text().replace("[defaults]", "[defaults]\nhorizon = 3"))
+    code, said = compare("tests.rivals:skip", "--hidden-size", "2", "--seed", "0")
+    assert code == 0
+    assert said.out.startswith("Suite 's': forecasts have no leaderboard; `sysid-tbptt report` writes their tables")
+    assert said.out.count("\n") == 1

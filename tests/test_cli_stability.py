@@ -123,7 +123,7 @@ def test_without_a_run_all_studies_of_the_model_are_told(told, results, weights,
 def test_the_estimate_of_a_run_is_written_beside_its_record(told, results, weights):
     said = told(weights, "--results", results, "--pairs", "20")
     (kept,) = read_stability(results, "test")
-    assert f"written: {results / 'stability/test' / weights.stem}.json" in said
+    assert f"kept: {results / 'stability/test' / weights.stem}.json" in said
     assert kept.config == Store(results).get(weights.stem).config
     assert {"git", "versions", "command", "weights_sha256"} <= kept.provenance.keys()
     assert f"{kept.factor:.5f}" in said
@@ -138,7 +138,7 @@ def test_an_estimate_of_something_else_than_the_run_is_not_written(told, results
     other = {"dataset": ["--dataset", "sim_duffing"], "model": ["--model", "tests.test_cli_stability:twin"]}
     if change == "identity":
         monkeypatch.setattr("sysid_tbptt.config.ALGORITHM_VERSION", 99)
-    assert "written" not in told(weights, "--results", results, "--pairs", "4", *other.get(change, []))
+    assert "kept:" not in told(weights, "--results", results, "--pairs", "4", *other.get(change, []))
     assert not (results / "stability").exists()
 
 
@@ -157,9 +157,45 @@ def test_a_network_that_does_not_forget_is_told(told, tmp_path):
     assert (said["forgets"], said["memory"], said["burn_in"][0]["bound"]) == (False, None, None)
 
 
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        (("0", "0.5"), "choose a finite C > 0"),
+        (("inf", "0.5"), "choose a finite C > 0"),
+        (("nan", "0.5"), "choose a finite C > 0"),
+        (("2", "0"), "lambda = 0.0 is no forgetting factor; choose 0 < lambda < 1"),
+        (("2", "1"), "choose 0 < lambda < 1"),
+        (("2", "1.5"), "choose 0 < lambda < 1"),
+        (("2", "nan"), "choose 0 < lambda < 1"),
+    ],
+    ids=" ".join,
+)
+def test_a_bound_to_check_is_one_of_what_forgets(fails, tmp_path, bound, said):
+    assert said in fails(tmp_path / "never read", "--check", *bound)
+
+
+@pytest.mark.parametrize("content", [None, b"x"], ids=["missing", "no weights"])
+def test_what_is_wrong_with_the_weights_is_told_before_a_record_is_missed(fails, tmp_path, results, content):
+    path = tmp_path / "lost.safetensors"
+    if content:
+        path.write_bytes(content)
+    told = fails(path, "--results", results)
+    assert f"{path}: {'not a safetensors file' if content else 'no such file'}" in told
+    assert "record" not in told
+
+
+def test_an_estimate_that_is_there_already_is_not_written_again(told, results, weights):
+    path = results / "stability/test" / f"{weights.stem}.json"
+    told(weights, "--results", results, "--pairs", "4")
+    before = path.read_bytes(), path.stat().st_ino
+    assert f"kept: {path}" in told(weights, "--results", results, "--pairs", "4", "--seq-len", "12")
+    assert (path.read_bytes(), path.stat().st_ino) == before
+    told(weights, "--results", results, "--pairs", "5")
+    assert path.read_bytes() != before[0]
+
+
 def test_what_cannot_be_answered_is_told(fails, tmp_path, weights, results):
     assert "has no record of a run of this name" in fails(weights, "--results", tmp_path / "none")
-    assert "choose C > 0" in fails(*linear(tmp_path, 0.5), "--check", "0", "0.5")
     assert "choose pairs >= 2" in fails(*linear(tmp_path, 0.5), "--pairs", "1")
     assert "forgets too fast" in fails(*linear(tmp_path, 1e-4))
     fir = tmp_path / "fir.safetensors"

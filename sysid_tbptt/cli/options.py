@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import types
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import inf
 from typing import Any, Literal, Union, get_args, get_origin
 
 from ..config import RunConfig
@@ -61,3 +63,10 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a positive whole number")
     return int(text)
+
+
+def price(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) < inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 on")

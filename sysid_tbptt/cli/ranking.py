@@ -36,10 +36,18 @@ Row = dict[Any, Any]
 
 
 def show(results: str, records: Iterable[Any]) -> None:
-    """Prints the leaderboards of the results folder in which the records stand, their rows marked."""
+    """Prints the leaderboards of the results folder in which the records stand, their rows marked.
+
+    Forecasts stand in none, and their suites are named.
+    """
     from ..report.leaderboard import TEST, leaderboard
 
     records = list(records)
+    for suite in dict.fromkeys(record.config.suite for record in records if record.config.horizon):
+        print(f"Suite '{suite}': forecasts have no leaderboard; `sysid-tbptt report` writes their tables.")
+    records = [record for record in records if not record.config.horizon]
+    if not records:
+        return
     new = {record.run_id for record in records}
     for suite in dict.fromkeys(record.config.suite for record in records):
         for _, rows in leaderboard(results, suite=suite).groupby(TEST, sort=False, dropna=False):

@@ -6,10 +6,11 @@ import argparse
 from typing import Any
 
 from ..config import ENGINES, RunConfig
-from . import tables
+from ..errors import ConfigError
+from . import planning, tables
 from .cluster import add_cluster, opened
-from .options import FILTERS, add_filters, add_results, positive
-from .printing import OK, SOME_FAILED, print_table, tell_damages
+from .options import FILTERS, add_filters, add_results, positive, price
+from .printing import OK, SOME_FAILED, tell_damages
 
 
 def add(commands: Any) -> None:
@@ -20,7 +21,14 @@ def add(commands: Any) -> None:
     command.add_argument("--threads", type=positive, metavar="K", help="runs at a time (default: one a core)")
     command.add_argument("--keep-weights", action="store_true", help="keep weights and test predictions in RESULTS")
     command.add_argument("--tables", action="store_true", help="write the tables whenever a group of runs is complete")
-    command.add_argument("--dry-run", action="store_true", help="say what would run, how long, and what is there")
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would run, what is there, and how long it takes on how many workers",
+    )
+    command.add_argument(
+        "--price", type=price, metavar="X", help="price of a worker-hour: the dry run tells the cost too"
+    )
     add_cluster(command)
     add_filters(command)
     command.set_defaults(command=_run)
@@ -35,6 +43,8 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.dry_run:
         return _dry_run(options)
+    if options.price is not None:
+        raise ConfigError("--price: only a plan has a price; add --dry-run")
     runs = _expanded(options)
     with opened(options) as cluster:
         records = train(
@@ -56,26 +66,16 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _dry_run(options: argparse.Namespace) -> int:
+    from ..runs.estimate import Estimator
     from ..runs.executors import cores
-    from ..runs.harness import estimates
     from ..runs.plan import make_plan
-    from ..runs.progress import duration
     from ..runs.store import Store
 
     store = Store(options.results)
     plan = make_plan(_expanded(options), engine=options.engine, store=store)
-    seconds, todo = estimates(plan.todo, store), {run.run_id for run in plan.todo}
-    rows = []
-    for group in dict.fromkeys((*run.group, run.engine) for run in plan.runs):
-        runs = [run for run in plan.runs if (*run.group, run.engine) == group]
-        left = [seconds[run.run_id] for run in runs if run.run_id in todo]
-        rows.append((*group, len(runs), len(runs) - len(left), duration(sum(left))))
-    workers = options.threads or cores()
-    print_table(("suite", "data set", "split", "model", "H", "N", "engine", "runs", "done", "to do, one worker"), rows)
-    print(
-        f"{len(plan.runs)} runs, {len(plan.runs) - len(todo)} done already, {len(todo)} to do: about "
-        f"{duration(sum(seconds.values()) / workers)} on {workers} workers"
-    )
+    estimator = Estimator(store.records())
+    estimates = {run.run_id: estimator.estimate(run.config, run.engine) for run in plan.todo}
+    planning.show(plan, estimates, options.workers or options.threads or cores(), options.price)
     tell_damages(store)
     return OK
 

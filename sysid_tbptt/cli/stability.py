@@ -49,11 +49,16 @@ def add(commands: Any) -> None:
 
 def _stability(options: argparse.Namespace) -> int:
     from ..runs.store import Store
+    from ..training.decay import check_bound
     from ..training.stability import PAIRS, estimate
+    from ..training.weights import read_weights
 
+    if options.check:
+        check_bound(*options.check)
     store = Store(options.results)
     record = store.get(Path(options.weights).stem)
     if record is None and options.dataset is None:
+        read_weights(options.weights)  # a file that is missing or no weights has no record either
         raise ConfigError(
             f"{options.weights}: {options.results} has no record of a run of this name that tells its data set; "
             "name --dataset, or the folder by --results"
@@ -173,7 +178,7 @@ def _print(answer: dict[str, Any], kept: Path | None) -> None:
         print()
         _print_burn_in(answer["burn_in"])
     if kept:
-        print(f"\nwritten: {kept}")
+        print(f"\nkept: {kept}")
 
 
 def _print_burn_in(rows: Sequence[dict[str, Any]]) -> None:

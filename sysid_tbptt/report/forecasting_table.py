@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import nan
+from math import inf, isfinite, nan
 from typing import Any
 
 import pandas as pd
@@ -12,9 +13,9 @@ from ..config import RETRAIN
 from ..runs.record import RunRecord
 from .caption import provenance_of
 from .formats import MISSING, Block, Table, percent, significant
-from .frame import frame
+from .frame import by_study, frame
 from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables
-from .regimes import comparable
+from .regimes import comparable, finished
 from .selection import RULES, RULES_TOLD
 from .shared import choice, windows
 
@@ -26,18 +27,24 @@ PUBLISHED = "published"
 
 
 def forecasts(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """The rows of `frame` of the runs with a horizon that ended well.
+    """The rows of `finished` of the runs with a horizon; the errors of one that diverged are infinite.
 
     ``split`` is that of stage one for both stages, ``retrained`` tells the second, and ``test_paper_mse`` is the test
     error with the paper's divisor.
     """
-    ended = [record for record in records if record.config.horizon and record.status == "ok"]
-    runs = frame(ended)
+    records = [record for record in records if record.config.horizon]
+    runs = finished(frame(records))
     split = runs["split"].astype(str)
+    paper = {
+        (record.run_id, test_set): scores["mse_paper"]
+        for record in records
+        if record.status == "ok"
+        for test_set, scores in record.metrics["test"].items()
+    }
     return runs.assign(
         split=split.str.removesuffix(RETRAIN),
         retrained=split.str.endswith(RETRAIN),
-        test_paper_mse=[scores["mse_paper"] for record in ended for scores in record.metrics["test"].values()],
+        test_paper_mse=[paper.get(run, inf) for run in zip(runs["run_id"], runs["test_set"], strict=True)],
     )
 
 
@@ -69,8 +76,13 @@ def _rows(study: dict[str, Any], part: pd.DataFrame, full: pd.DataFrame) -> Iter
         row = study | {"rule": rule.name, "m_star": m_star, "m_tried": len(curve), "seeds": first["seed"].nunique()}
         for name, runs in (chosen | {"stateful": carried, "bptt": full}).items():
             row |= _errors(name, runs)
-        yield row | {"change": row["mstar_test"] / row["last_test"] - 1}
+        yield row | {"change": _change(row["mstar_test"], row["last_test"])}
     yield from _published(study)
+
+
+def _change(error: float, reference: float) -> float:
+    """Relative; none where a run diverged."""
+    return error / reference - 1 if isfinite(error) and isfinite(reference) else nan
 
 
 def _full(study: Mapping[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
@@ -120,10 +132,20 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
             "largest). "
             f"{RULES_TOLD}. Test data decide nothing."
             + (f" {PUBLISHED}: {PAPER_CITATION}." if (rows["rule"] == PUBLISHED).any() else ""),
+            *_bad_ends(by_study(records)[place[0], place[1]]),
             f"Provenance: {provenance_of(behind, records)}",
         ],
         data=rows,
     )
+
+
+def _bad_ends(records: Sequence[RunRecord]) -> Iterator[str]:
+    """How many runs diverged or failed, if any did."""
+    ends = Counter(record.status for record in records)
+    if ends["diverged"]:
+        yield f"{ends['diverged']} runs diverged: their errors are infinite."
+    if ends["failed"]:
+        yield f"{ends['failed']} runs failed, and are left out."
 
 
 def _readable(rows: pd.DataFrame, part: str) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from ..config import RunConfig
@@ -19,21 +20,36 @@ TRIAL_SECONDS = 0.15
 _LATENCY = 50
 """A step of a single subsequence costs about as much as one of this many more."""
 
-Shape = tuple[str, str, str, int, int, int, int, str]
+_SHAPE = ("dataset", "horizon", "model", "hidden_size", "num_layers", "seq_len", "batch_size", "init_mode")
+_EVALUATION = ("dataset", "split", "horizon", "model", "hidden_size", "num_layers", "init_outputs")
+
+Shape = tuple[object, ...]
+
+Speed = tuple[float, float]
+"""Seconds a step: wall clock and processor."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of one run on one worker, training and evaluation.
+
+    ``cpu_seconds`` is what the training takes of the processor, whatever else the machine is doing. ``recorded``: its
+    speed is that of records of this machine, not of a trial.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    recorded: bool
 
 
 def shape(config: RunConfig, engine: str) -> Shape:
     """Runs of one shape take the same time a step, near enough."""
-    return (
-        engine,
-        config.dataset,
-        config.model,
-        config.hidden_size,
-        config.num_layers,
-        config.seq_len,
-        config.batch_size,
-        config.init_mode,
-    )
+    return engine, *(getattr(config, name) for name in _SHAPE)
+
+
+def evaluation(config: RunConfig, engine: str) -> Shape:
+    """Runs of one such take the same time to evaluate, near enough; forecasts depend on their windows."""
+    return engine, config.seq_len if config.horizon else None, *(getattr(config, name) for name in _EVALUATION)
 
 
 def steps_of(config: RunConfig, engine: str) -> int:
@@ -47,42 +63,62 @@ def effort(config: RunConfig, engine: str) -> int:
 
 
 class Estimator:
-    """Seconds a run takes on one worker; each shape is looked up or tried once."""
+    """What runs take on one worker; each shape is looked up or tried once.
+
+    A step counts as one of the budget, so that a run that stops early is expected to do so again. Where no record
+    tells how long the evaluation takes, it is left out.
+    """
 
     def __init__(self, records: Iterable[RunRecord]) -> None:
-        measured: dict[Shape, list[float]] = {}
+        steps: dict[Shape, list[Speed]] = {}
+        evaluations: dict[Shape, list[float]] = {}
         for record in records:
-            if record.time.steps_per_s > 0 and record.engine and record.provenance.get("device") == device():
-                measured.setdefault(shape(record.config, record.engine), []).append(record.time.steps_per_s)
-        self._steps_per_s = {key: median(values) for key, values in measured.items()}
+            config, engine, spent = record.config, record.engine, record.time
+            if record.status == "ok" and engine and spent.train_s > 0 and record.provenance.get("device") == device():
+                n = steps_of(config, engine)
+                speed = spent.train_s / n, (spent.train_cpu_s or spent.train_s) / n
+                steps.setdefault(shape(config, engine), []).append(speed)
+                evaluations.setdefault(evaluation(config, engine), []).append(spent.evaluate_s)
+        self._recorded = {key: _medians(speeds) for key, speeds in steps.items()}
+        self._evaluate_s = {key: median(seconds) for key, seconds in evaluations.items()}
+        self._tried: dict[Shape, Speed] = {}
 
-    def seconds(self, config: RunConfig, engine: str) -> float:
-        """Estimated seconds of training."""
+    def estimate(self, config: RunConfig, engine: str) -> Estimate:
+        """What a run takes."""
         key = shape(config, engine)
-        if key not in self._steps_per_s:
-            self._steps_per_s[key] = _try_safely(config, engine)
-        return steps_of(config, engine) / self._steps_per_s[key]
+        recorded = key in self._recorded
+        if not recorded and key not in self._tried:
+            self._tried[key] = _try_safely(config, engine)
+        wall, processor = self._recorded[key] if recorded else self._tried[key]
+        n, evaluate_s = steps_of(config, engine), self._evaluate_s.get(evaluation(config, engine), 0.0)
+        return Estimate(n * wall + evaluate_s, n * processor, recorded)
 
 
-def _try_safely(config: RunConfig, engine: str) -> float:
+def _medians(speeds: Sequence[Speed]) -> Speed:
+    wall, processor = zip(*speeds, strict=True)
+    return median(wall), median(processor)
+
+
+def _try_safely(config: RunConfig, engine: str) -> Speed:
     """A model that fails in its trial will fail in its run, which tells of it."""
     try:
         return _try(config, engine)
     except Exception:
-        return float(steps_of(config, engine))
+        return 1 / steps_of(config, engine), 0.0
 
 
-def _try(config: RunConfig, engine: str) -> float:
-    """Steps a second of a short training; the first is not counted, since it may compile."""
+def _try(config: RunConfig, engine: str) -> Speed:
+    """The speed of a short training; the first is not counted, since it may compile."""
     _time(config, engine, 1)
     steps = 1
-    while (elapsed := _time(config, engine, steps)) < TRIAL_SECONDS and steps < steps_of(config, engine):
+    while (spent := _time(config, engine, steps))[0] < TRIAL_SECONDS and steps < steps_of(config, engine):
         steps *= 4
-    return steps / elapsed
+    return spent[0] / steps, spent[1] / steps
 
 
-def _time(config: RunConfig, engine: str, steps: int) -> float:
+def _time(config: RunConfig, engine: str, steps: int) -> Speed:
+    """Seconds of a training of so many steps."""
     _, job = build(config.model_copy(update={"steps": steps, "validate_every": None, "patience": None}))
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.thread_time()
     load_engine(engine).train(job, Control())
-    return time.perf_counter() - began
+    return time.perf_counter() - began, time.thread_time() - began_cpu

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from .plan import Group, Plan, Planned, make_plan
 from .progress import Reporter, duration
 from .provenance import command
 from .record import RunRecord
+from .schedule import makespan
 from .store import Store, locked
 from .worker import Task
 
@@ -88,7 +89,7 @@ class _Call:
 
     def _perform(self, plan: Plan) -> None:
         seconds = estimates(plan.todo, self.store)
-        self.console.print(f"estimate: {duration(sum(seconds.values()) / self.workers)} on {self.workers} workers")
+        self.console.print(f"estimate: {duration(self._wall_time(plan, seconds))} on {self.workers} workers")
         reporter = Reporter(self.console, seconds, {run.run_id: run.steps for run in plan.todo}, self.workers)
         self.left = Counter(run.group for run in plan.todo)
         groups = {run.run_id: run.group for run in plan.todo}
@@ -111,6 +112,10 @@ class _Call:
                     on_record=on_record,
                     on_steps=reporter.on_steps,
                 )
+
+    def _wall_time(self, plan: Plan, seconds: Mapping[str, float]) -> float:
+        queues = [list(plan.todo)] if self.cluster else plan.by_executor().values()
+        return sum(makespan([seconds[run.run_id] for run in queue], self.workers) for queue in queues)
 
     @contextmanager
     def _told_how_to_go_on(self) -> Iterator[None]:
@@ -166,7 +171,7 @@ class _Call:
 def estimates(runs: Iterable[Planned], store: Store | None) -> dict[str, float]:
     """Estimated seconds of each run on one worker."""
     estimator = Estimator(store.records() if store else ())
-    return {run.run_id: estimator.seconds(run.config, run.engine) for run in runs}
+    return {run.run_id: estimator.estimate(run.config, run.engine).seconds for run in runs}
 
 
 def announce(plan: Plan, console: Console) -> None:

@@ -6,6 +6,8 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -37,6 +39,30 @@ def provenance(data: Dataset, command: str) -> dict[str, Any]:
         "command": command,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something of the provenance that is not the same in two places; None where it is not told."""
+
+    name: str
+    recorded: Any
+    here: Any
+
+
+def changes(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[Change]:
+    """Where two provenances differ, the time apart, in the order of the second."""
+    before, now = dict(_flat(recorded)), dict(_flat(here))
+    names = (name for name in now | before if name != "time")
+    return [Change(name, before.get(name), now.get(name)) for name in names if before.get(name) != now.get(name)]
+
+
+def _flat(told: Mapping[str, Any], of: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in told.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{of}{name}.")
+        elif value is not None:
+            yield f"{of}{name}", value
 
 
 def command() -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,32 @@ def stability_file(root: Path, config: RunConfig, run_id: str) -> Path:
 def write_stability(root: Path, record: StabilityRecord) -> Path:
     """Writes an estimate in place of an earlier one of the same run; returns the file.
 
+    A file that holds the same estimate of the same weights is left as it is, with the provenance of its first making.
+
     Raises:
         StoreError: the folder cannot be written.
     """
     path = stability_file(root, record.config, record.run_id)
-    text = json.dumps(finite(record.model_dump(by_alias=True)), allow_nan=False)
-    write_whole(path, f"{text}\n".encode())
+    if not _holds(path, record):
+        write_whole(path, f"{_text(record)}\n".encode())
     return path
+
+
+def _holds(path: Path, record: StabilityRecord) -> bool:
+    """Whether the file is there, and of this estimate; one that cannot be read is not."""
+    with suppress(StoreError):
+        return _content(_read(path)) == _content(record)
+    return False
+
+
+def _content(record: StabilityRecord) -> str:
+    """What was found, and of which weights: all but how it was made."""
+    made = {"weights_sha256": record.provenance.get("weights_sha256")}
+    return _text(record.model_copy(update={"provenance": made}))
+
+
+def _text(record: StabilityRecord) -> str:
+    return json.dumps(finite(record.model_dump(by_alias=True)), allow_nan=False)
 
 
 def read_stability(root: Path, suite: str) -> list[StabilityRecord]:

@@ -24,6 +24,9 @@ from ..errors import StoreError
 from .atomic import write_whole
 from .record import NewerSchema, RunRecord
 
+SHOWN = 5
+"""Runs that an error names."""
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -64,6 +67,25 @@ class Store:
     def get(self, run_id: str) -> RunRecord | None:
         """The latest record of a run, if there is one."""
         return self._by_id.get(run_id)
+
+    def find(self, prefix: str) -> RunRecord:
+        """The record whose run_id is, or alone begins with, ``prefix``.
+
+        Raises:
+            StoreError: there is none, or more than one.
+        """
+        if prefix in self._by_id:
+            return self._by_id[prefix]
+        found = [record for run_id, record in self._by_id.items() if run_id.startswith(prefix)]
+        if not found:
+            raise StoreError(
+                f"{self.root}: no record of a run '{prefix}'; take a run_id from a file below {self.root / 'records'}, "
+                "or name another folder by --results"
+            )
+        if len(found) > 1:
+            begun = ", ".join(record.run_id for record in found[:SHOWN]) + ", ..." * (len(found) > SHOWN)
+            raise StoreError(f"{self.root}: '{prefix}' begins {len(found)} run_ids ({begun}); give more of it")
+        return found[0]
 
     def save(self, record: RunRecord) -> None:
         """Writes the record at once, in place of an earlier one of the same run.

@@ -13,6 +13,14 @@ _SLACK = 1e-3
 """As much of a sample just above its floor may be rounding, and is no violation."""
 
 
+def check_bound(constant: float, factor: float) -> None:
+    """Raises ConfigError unless C lambda^t can bound what forgets: C in (0, inf), lambda in (0, 1)."""
+    if not 0 < constant < np.inf:
+        raise ConfigError(f"C = {constant} bounds no distance; choose a finite C > 0")
+    if not 0 < factor < 1:
+        raise ConfigError(f"lambda = {factor} is no forgetting factor; choose 0 < lambda < 1")
+
+
 @dataclass(frozen=True)
 class Decay:
     """``ratio`` is ||y_t(h1) - y_t(h2)|| / ||h1 - h2|| of K pairs of states at t = 1 .. L, where y_1 is the first
@@ -43,10 +51,9 @@ class Decay:
         """The share of the samples above rounding with ratio > C lambda^t; 0 where there is none.
 
         Raises:
-            ConfigError: C or lambda is not positive.
+            ConfigError: as of `check_bound`.
         """
-        if not constant > 0:
-            raise ConfigError(f"C = {constant} bounds no distance; choose C > 0")
+        check_bound(constant, factor)
         needed = self._log_constants(factor)
         return float(np.mean(needed > np.log(constant) + _SLACK)) if needed.size else 0.0
 

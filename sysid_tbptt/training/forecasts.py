@@ -61,7 +61,9 @@ def evaluate_forecasts(
     In each record forecasts are made from sample max(n_init, N - 1) on. ``mse_scaled`` and ``mae_scaled`` are means
     over them and all horizons and channels, in standardised units; the other scores are per channel in physical units,
     over all horizons; ``n_scored`` counts forecasts. ``mse_paper`` of the test sets divides the sum by the samples of
-    the part, as Schiller et al. 2026 do, and not by the forecasts, which are P - 1 fewer.
+    the part, as Schiller et al. 2026 do, and not by the forecasts, which are P - 1 fewer. That holds where
+    n_init >= N - 1, as on the forecasting series, whose parts reach back: else forecasts begin at sample N - 1, and the
+    divisor counts the samples from there on only.
     Every part holds a window, see `check_windows`.
     """
     module = module_with(module, weights)

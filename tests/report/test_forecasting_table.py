@@ -1,7 +1,10 @@
+from math import inf
+
 import pytest
 
 from sysid_tbptt.report.contests import contests
 from sysid_tbptt.report.forecasting_table import forecasting_study, forecasting_table, forecasts
+from sysid_tbptt.report.formats import MISSING
 from sysid_tbptt.report.tables import write_tables
 from tests.report.made_up import CARRIED, FULL, record
 
@@ -51,6 +54,38 @@ def test_an_m_that_lacks_a_seed_is_not_chosen(runs):
     """The second seed of m = 5 diverged: its first alone would be the best."""
     more = [forecast_run(m, *STAGE_ONE[m], 7.0, seed=1) for m in (0, N - 1)]
     assert study_of([*runs, *more])["m_star"].tolist() == [0, N - 1]
+
+
+def diverged(run):
+    return run.model_copy(update={"status": "diverged", "reason": "at step 3", "metrics": {}})
+
+
+def test_a_run_that_diverged_has_infinite_errors_and_is_not_chosen(runs):
+    ill = [diverged(run) if run.config.burn_in == 5 and run.config.split == "made" else run for run in runs]
+    assert study_of(ill)["m_star"].tolist() == [0, N - 1]
+    assert study_of(ill)["m_tried"].tolist() == [3, 3]
+
+
+def test_runs_that_did_not_end_well_are_shown_and_counted(runs):
+    """One seed of three at m*, and all at m = N-1."""
+    ends = [(5, 1), *((N - 1, seed) for seed in range(3))]
+
+    def is_ill(config):
+        return config.split == "made-retrain" and config.batch_size == 8 and (config.burn_in, config.seed) in ends
+
+    ill = [diverged(run) if is_ill(run.config) else run for run in runs]
+    failed = diverged(runs[0]).model_copy(update={"status": "failed", "run_id": "f"})
+    rows = study_of(ill)
+    table = forecasting_table(rows, forecasts(ill), [*ill, failed])
+    test, paper, train = (block.rows for block in table.blocks)
+    assert rows["mstar_test_max"].tolist() == [inf, inf]
+    assert test["at m*"].tolist() == ["0.6000"] * 2
+    for shown in (test, paper, train):
+        assert shown["m = N-1"].tolist() == ["diverged"] * 2
+    assert test["change %"].tolist() == [MISSING, MISSING]
+    assert "4 runs diverged: their errors are infinite." in table.notes
+    assert "1 runs failed, and are left out." in table.notes
+    assert not any("diverged" in note for note in forecasting_table(study_of(runs), forecasts(runs), runs).notes)
 
 
 def test_stage_one_alone_is_no_row(runs):

@@ -26,6 +26,33 @@ def test_an_estimate_comes_back_from_its_file(tmp_path, record):
     assert read_stability(tmp_path, "other") == []
 
 
+def test_the_same_estimate_leaves_the_file_of_its_first_making(tmp_path, record):
+    path = write_stability(tmp_path, record)
+    before = path.stat().st_ino
+    later = record.model_copy(update={"provenance": {"time": "later"}})
+    write_stability(tmp_path, later)
+    assert read_stability(tmp_path, "test") == [record]
+    assert path.stat().st_ino == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"constant": 9.0}, {"seed": 4}, {"config": config_of(steps=31)}, {"provenance": {"weights_sha256": "f00"}}],
+    ids=lambda change: " ".join(change),
+)
+def test_another_estimate_takes_the_place_of_the_file(tmp_path, record, change):
+    write_stability(tmp_path, record)
+    other = record.model_copy(update=change)
+    write_stability(tmp_path, other)
+    assert read_stability(tmp_path, "test") == [other]
+
+
+def test_a_broken_file_is_written_anew(tmp_path, record):
+    write_stability(tmp_path, record).write_text("{")
+    write_stability(tmp_path, record)
+    assert read_stability(tmp_path, "test") == [record]
+
+
 def test_the_file_says_what_was_estimated(tmp_path, record):
     told = json.loads(write_stability(tmp_path, record).read_text())
     assert (told["schema"], told["run_id"], told["pairs"], told["seed"]) == (1, "a1", 40, 3)

@@ -27,6 +27,17 @@ def test_records_come_back_as_they_were_saved(tmp_path):
     assert again.get("e") is None
 
 
+def test_a_beginning_finds_the_only_record_it_is_of(tmp_path):
+    store = Store(tmp_path)
+    for run_id in ("abc", "abd", "ab", "b1"):
+        store.save(record(run_id))
+    assert [store.find(prefix).run_id for prefix in ("abc", "b", "ab")] == ["abc", "b1", "ab"]
+    with pytest.raises(StoreError, match=r"'a' begins 3 run_ids \(abc, abd, ab\); give more of it"):
+        store.find("a")
+    with pytest.raises(StoreError, match=r"no record of a run 'c'; take a run_id from a file below .*records"):
+        store.find("c")
+
+
 def test_path_is_identity(tmp_path):
     store = Store(tmp_path)
     store.save(record(dataset="logs/my tank.toml", model="my_module:build"))

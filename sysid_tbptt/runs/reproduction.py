@@ -1,0 +1,160 @@
+"""A recorded run done again from its record, and how far the two agree."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+
+from ..config import ALGORITHM_VERSION
+from ..data.series import Dataset
+from ..errors import ConfigError, DataError, EngineError, StoreError
+from ..registry import load_dataset
+from ..training.engines import load_engine
+from ..training.weights import read_weights
+from .agreement import Agreement, agreement, agreement_of_weights, together
+from .executors import cores, execute
+from .harness import estimates
+from .plan import Planned, make_plan
+from .progress import Reporter
+from .provenance import Change, changes, command, provenance
+from .record import EXTERNAL, PREDICTIONS, RunRecord
+from .store import Store
+from .worker import Task
+
+RTOL = 1e-3
+"""Three digits, the most that readers quote of an error. It is no bound on what rounding does: training amplifies it,
+from 6e-8 a step to any size in a run of thousands, so that only the same bits are sure to come again."""
+
+Verdict = Literal["bit-identical", "within tolerance", "different"]
+
+_NOT_TRAINED = {
+    PREDICTIONS: "its outputs came in a file; `sysid-tbptt submit` scores them anew",
+    EXTERNAL: "its model trained itself; `sysid-tbptt compare` trains it anew, into another --results folder",
+}
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of doing a run again.
+
+    ``recorded`` is the record as it was, ``again`` that of the new training, ``environment`` where the provenance of
+    the two differs, ``agreement`` what was compared and what differs; ``with_weights`` says whether trained weights
+    were among it. Relative differences up to ``rtol`` are within tolerance.
+    """
+
+    recorded: RunRecord
+    again: RunRecord
+    environment: tuple[Change, ...]
+    agreement: Agreement
+    with_weights: bool
+    rtol: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether every number is the same to the bit, or near enough."""
+        if self.agreement.identical:
+            return "bit-identical"
+        return "within tolerance" if self.agreement.largest <= self.rtol else "different"
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether the run gave the same again, to the bit or within tolerance."""
+        return self.verdict != "different"
+
+
+def reproduce(
+    run_id: str,
+    results: str | Path = "results",
+    *,
+    engine: str | None = None,
+    rtol: float = RTOL,
+    console: Console | None = None,
+) -> Reproduction:
+    """Trains and evaluates a recorded run again, in full, and compares all numbers of the two, kept weights too.
+
+    ``run_id`` may be the beginning of one. The run is done by the engine of its record, or by ``engine``: another
+    one gives the same numbers up to rounding only. Nothing is written to the ``results`` folder.
+
+    Raises:
+        StoreError: there is no such record or more than one, or it cannot be compared with what this version does.
+        DataError: the data set cannot be had, or is another than the recorded one.
+        ConfigError: ``rtol`` is no tolerance, or the run cannot be built.
+        EngineError: the engine cannot take the run, or the run was not trained here.
+        ModelError: the model, or the kept weights, cannot be had.
+        KeyboardInterrupt: stopped by Ctrl-C; nothing is kept.
+    """
+    if not 0 <= rtol < inf:
+        raise ConfigError(f"rtol={rtol}: expected a relative difference from 0 on")
+    store = Store(results)
+    recorded = store.find(run_id)
+    data = _same_ground(recorded)
+    kept = store.weights(recorded.run_id)
+    weights = _arrays(kept) if kept.is_file() and recorded.status == "ok" else None
+    planned = make_plan([recorded.config], engine=engine or recorded.engine or "auto", store=None).runs[0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / kept.name
+        again = _perform(planned, path, estimates([planned], store), console or Console(stderr=True))
+        parts = [agreement(recorded, again)]
+        if weights is not None:
+            parts.append(agreement_of_weights(weights, _arrays(path) if path.is_file() else {}))
+    here = provenance(data, command()) | {"engine": again.engine}
+    environment = tuple(changes(recorded.provenance | {"engine": recorded.engine}, here))
+    return Reproduction(recorded, again, environment, together(*parts), weights is not None, rtol)
+
+
+def _same_ground(recorded: RunRecord) -> Dataset:
+    """The data of a run that this version can do again, and that are those of its record."""
+    if recorded.engine in _NOT_TRAINED:
+        raise EngineError(
+            f"run {recorded.run_id} of engine '{recorded.engine}' cannot be done again from its record: "
+            f"{_NOT_TRAINED[recorded.engine]}"
+        )
+    told = recorded.provenance
+    if (algorithm := told.get("algorithm", ALGORITHM_VERSION)) != ALGORITHM_VERSION:
+        version = (told.get("versions") or {}).get("sysid-tbptt", "which is not told")
+        raise StoreError(
+            f"run {recorded.run_id} is of algorithm version {algorithm}, this package of {ALGORITHM_VERSION}; "
+            f"use the version of its record, {version}"
+        )
+    config = recorded.config
+    data = load_dataset(config.dataset, config.split, config.horizon)
+    _check_data(recorded, data)
+    return data
+
+
+def _check_data(recorded: RunRecord, data: Dataset) -> None:
+    """A record of a failure tells no data revision; then the run_id, which depends on it, decides."""
+    revision = (recorded.provenance.get("data") or {}).get("revision")
+    if revision is not None and revision != data.revision:
+        raise DataError(
+            f"run {recorded.run_id} is of another data set '{data.name}': revision {revision} in its record, "
+            f"{data.revision} here; get the recorded data, or `sysid-tbptt run` it anew on these"
+        )
+    if recorded.config.run_id(data.revision) != recorded.run_id:
+        raise StoreError(
+            f"run {recorded.run_id}: its config and the data at hand have the run_id "
+            f"{recorded.config.run_id(data.revision)}: the record was changed, or made from other data; "
+            "restore it, or `sysid-tbptt run` it anew"
+        )
+
+
+def _perform(planned: Planned, weights: Path, seconds: Mapping[str, float], console: Console) -> RunRecord:
+    """Trains the run, in a process of its own where its engine asks for one, as `sysid-tbptt run` does."""
+    found: list[RunRecord] = []
+    reporter = Reporter(console, seconds, {planned.run_id: planned.steps}, workers=1)
+    task = Task(planned.config, planned.run_id, planned.engine, slot=0, command=command(), weights=weights)
+    parallel = load_engine(planned.engine).PARALLEL
+    with reporter.shown():
+        execute([task], workers=cores(), parallel=parallel, on_record=found.append, on_steps=reporter.on_steps)
+    return found[0]
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in read_weights(path).items()}
