@@ -21,6 +21,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+FATES = {
+    "damaged": "no record, and done again by the next run",
+    "double": "counted once, and set aside by the next run",
+    "newer": "not counted",
+}
+"""What becomes of a line of a records file that does not count."""
+
+
 def tell_damages(store: Any) -> None:
     for damage in store.damages:
-        print(f"no record, and done again by the next run: {damage}", file=sys.stderr)
+        print(printable(f"{FATES[damage.kind]}: {damage}"), file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..config import ENGINES, RunConfig
 from . import tables
-from .options import FILTERS, add_filters, add_results, positive
+from .options import FILTERS, add_filters, add_results, positive, seconds
 from .printing import OK, SOME_FAILED, print_table, tell_damages
 
 
@@ -18,6 +18,13 @@ def add(commands: Any) -> None:
     command.add_argument("--engine", choices=ENGINES, default="auto", help="what trains (default: the fastest)")
     command.add_argument("--threads", type=positive, metavar="K", help="runs at a time (default: one a core)")
     command.add_argument("--keep-weights", action="store_true", help="keep weights and test predictions in RESULTS")
+    command.add_argument(
+        "--checkpoint",
+        type=seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="training that a kill costs at most: seconds between two checkpoints of a run (default: 30)",
+    )
     command.add_argument("--tables", action="store_true", help="write the tables whenever a group of runs is complete")
     command.add_argument("--dry-run", action="store_true", help="say what would run, how long, and what is there")
     add_filters(command)
@@ -39,6 +46,7 @@ def _run(options: argparse.Namespace) -> int:
         results=options.results,
         workers=options.threads,
         keep_weights=options.keep_weights,
+        checkpoint_s=options.checkpoint,
         after_group=refresh if options.tables else None,
     )
     bad = sum(record.status != "ok" for record in records)
@@ -59,17 +67,17 @@ def _dry_run(options: argparse.Namespace) -> int:
 
     store = Store(options.results)
     plan = make_plan(_expanded(options), engine=options.engine, store=store)
-    seconds, todo = estimates(plan.todo, store), {run.run_id for run in plan.todo}
+    estimated, todo = estimates(plan.todo, store), {run.run_id for run in plan.todo}
     rows = []
     for group in dict.fromkeys((*run.group, run.engine) for run in plan.runs):
         runs = [run for run in plan.runs if (*run.group, run.engine) == group]
-        left = [seconds[run.run_id] for run in runs if run.run_id in todo]
+        left = [estimated[run.run_id] for run in runs if run.run_id in todo]
         rows.append((*group, len(runs), len(runs) - len(left), duration(sum(left))))
     workers = options.threads or cores()
     print_table(("suite", "data set", "split", "model", "H", "N", "engine", "runs", "done", "to do, one worker"), rows)
     print(
         f"{len(plan.runs)} runs, {len(plan.runs) - len(todo)} done already, {len(todo)} to do: about "
-        f"{duration(sum(seconds.values()) / workers)} on {workers} workers"
+        f"{duration(sum(estimated.values()) / workers)} on {workers} workers"
     )
     tell_damages(store)
     return OK

@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..errors import EngineError
+from ..errors import EngineError, StoreError
 from .board import Board
 from .record import RunRecord
 from .worker import Task, failure, perform
@@ -43,9 +43,9 @@ def execute(tasks: Sequence[Task], *, workers: int, parallel: Parallel, on_recor
 
     Raises:
         EngineError: worker processes cannot be started.
+        StoreError: a file of a run, or the board, cannot be written; the others were stopped as on KeyboardInterrupt.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        board = Board(Path(folder) / "board", len(tasks))
+    with _board(len(tasks)) as board:
         queue = _Queue({task.run_id: task for task in tasks}, board, on_record, on_steps)
         if parallel == "threads" or workers == 1:
             queue.empty(queue.left, workers, "threads")
@@ -57,6 +57,20 @@ def execute(tasks: Sequence[Task], *, workers: int, parallel: Parallel, on_recor
             for task in suspects:
                 if not queue.empty({task.run_id: task}, 1, "processes"):
                     queue.keep(failure(task, "its process died, perhaps for want of memory; it was the only run then"))
+
+
+@contextmanager
+def _board(n_runs: int) -> Iterator[Board]:
+    """A board in the system's folder of temporary files."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sysid-tbptt-", ignore_cleanup_errors=True))
+            board = Board(Path(folder) / "board", n_runs)
+        except OSError as error:
+            raise StoreError(
+                f"no temporary file can be written ({error.strerror}); free the disk, or name a folder by TMPDIR"
+            ) from error
+        yield board
 
 
 @dataclass
@@ -95,13 +109,21 @@ class _Queue:
         return alive
 
     def _take(self, ended: set[Future[RunRecord | None]]) -> bool:
-        """Keeps the records of the tasks that have ended; False if one has none because its process is gone."""
+        """Keeps the records of the tasks that have ended; False if one has none because its process is gone.
+
+        Raises:
+            StoreError: a task could not write its files.
+        """
         whole = {future for future in ended if not future.cancelled() and future.exception() is None}
         for future in whole:
             record = future.result()
             if record is not None:
                 self.keep(record)
             self.futures.discard(future)
+        for future in ended - whole:
+            if not future.cancelled() and isinstance(error := future.exception(), StoreError):
+                self.futures.discard(future)
+                raise error
         return whole == ended
 
     def _stop(self) -> None:

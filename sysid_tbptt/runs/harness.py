@@ -31,6 +31,7 @@ def train(
     results: str | Path | None = None,
     workers: int | None = None,
     keep_weights: bool = False,
+    checkpoint_s: float = CHECKPOINT_SECONDS,
     console: Console | None = None,
     after_group: Callable[[], None] | None = None,
 ) -> list[RunRecord]:
@@ -39,23 +40,26 @@ def train(
     With a ``results`` folder, runs that have a record there are not done again, each record is written as its run
     ends, and a run that is stopped or killed goes on from its last checkpoint, to the same numbers to the bit.
     ``workers`` runs go at a time (default: one a core). ``keep_weights`` writes the trained weights and the
-    simulated test outputs there too.
+    simulated test outputs there too. Checkpoints of a run are ``checkpoint_s`` seconds of training apart.
     ``after_group`` is called whenever all runs of a row of a table are there.
 
     Raises:
         ConfigError, DataError, ModelError: a run cannot be built.
         EngineError: the engine does not exist or cannot take a run, or a worker process died.
-        StoreError: the results folder cannot be used.
+        StoreError: the results folder cannot be used, or no longer be written; what was saved there stays.
         KeyboardInterrupt: stopped by Ctrl-C, after all states were saved.
     """
     console = console or Console(stderr=True)
     if results is None:
-        return _Call(None, console, engine, workers or cores(), False, after_group).train(runs)
+        return _Call(None, console, engine, workers or cores(), False, checkpoint_s, after_group).train(runs)
     with locked(results):
         store = Store(results)
         for damage in store.set_damages_aside():
-            console.print(f"set aside, and to be run again: {damage}", markup=False, highlight=False, soft_wrap=True)
-        return _Call(store, console, engine, workers or cores(), keep_weights, after_group).train(runs)
+            then = ", and to be run again" if damage.kind == "damaged" else ""
+            console.print(f"set aside{then}: {damage}", markup=False, highlight=False, soft_wrap=True)
+        for path in store.spent_checkpoints():
+            path.unlink(missing_ok=True)
+        return _Call(store, console, engine, workers or cores(), keep_weights, checkpoint_s, after_group).train(runs)
 
 
 @dataclass
@@ -67,6 +71,7 @@ class _Call:
     engine: str
     workers: int
     keep_weights: bool
+    checkpoint_s: float
     after_group: Callable[[], None] | None
     records: dict[str, RunRecord] = field(default_factory=dict)
     left: Counter[Group] = field(default_factory=Counter)
@@ -131,7 +136,7 @@ class _Call:
             slot=slot,
             command=command(),
             checkpoint=store.checkpoint(run.run_id) if store else None,
-            checkpoint_s=CHECKPOINT_SECONDS,
+            checkpoint_s=self.checkpoint_s,
             weights=store.weights(run.run_id) if store and self.keep_weights else None,
             predictions=store.predictions(run.run_id) if store and self.keep_weights else None,
         )

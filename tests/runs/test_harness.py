@@ -194,10 +194,9 @@ sys.path.insert(0, {cwd!r})
 from tests.conftest import config_of
 from sysid_tbptt.runs import harness
 from sysid_tbptt.training.engines import reference
-harness.CHECKPOINT_SECONDS = 0.0
 reference._TURN_SECONDS = 0.0
 configs = [config_of(dataset={log!r}, split="file", burn_in=m, steps=1500, validate_every=50) for m in (0, 3)]
-harness.train(configs, results={results!r}, engine="reference", workers={workers})
+harness.train(configs, results={results!r}, engine="reference", workers={workers}, checkpoint_s=0.0)
 """
 
 

@@ -8,6 +8,8 @@ from sysid_tbptt.runs.record import RunRecord
 from sysid_tbptt.runs.store import Store, locked
 from tests.conftest import config_of
 
+NO_PROCESS = 2**22 + 1
+"""More than the largest process id."""
 SCORES = {"mse_scaled": 0.5, "rmse": [1.0], "unit": ["V"]}
 
 
@@ -70,7 +72,7 @@ def test_a_line_that_is_no_record_is_told_with_file_and_number_and_set_aside(lin
     assert said in str(damage)
     assert {r.run_id for r in again.records()} == {"a", "b"}
     assert again.set_damages_aside() == [damage]
-    assert path.with_suffix(".damaged").read_text() == damage.line + "\n"
+    assert path.with_suffix(".damaged").read_bytes() == line.encode("latin-1") + b"\n"
     assert Store(tmp_path).damages == []
     assert {r.run_id for r in Store(tmp_path).records()} == {"a", "b"}
 
@@ -145,7 +147,7 @@ def test_a_record_without_scores_is_no_success(tmp_path):
 
 
 def test_leftovers_of_killed_writes_are_swept(tmp_path):
-    leftover = tmp_path / "records" / ".x.jsonl.123.tmp"
+    leftover = tmp_path / "records" / f".x.jsonl.{NO_PROCESS}.tmp"
     leftover.parent.mkdir()
     leftover.touch()
     with locked(tmp_path):
