@@ -1,6 +1,7 @@
 """The command ``sysid-tbptt``: one file a command, its options and the room that answers it.
 
-Exit codes: 0 all done, 1 some runs failed or diverged, 2 bad usage or input, 130 stopped by Ctrl-C.
+Exit codes: 0 all done, 1 some runs failed or diverged, or `verify` found faults, 2 bad usage or input, 130 stopped by
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import NoReturn
 from rich.console import Console
 
 from ..errors import SysidError
-from . import choose, cite, compare, datasets, report, run, score, stability, status, submit
+from . import choose, cite, compare, datasets, report, run, score, stability, status, submit, verify
 from .printing import BAD_INPUT, OK, STOPPED
 
-COMMANDS = (datasets, run, status, score, stability, choose, report, cite, compare, submit)
+COMMANDS = (datasets, run, status, score, stability, choose, report, cite, compare, submit, verify)
 """Each adds itself to the parser by ``add(commands)``."""
 
 

@@ -11,6 +11,9 @@ from tabulate import tabulate
 OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 """Exit codes."""
 
+SHOWN = 20
+"""Findings that are printed; the others are counted."""
+
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     print(tabulate([[printable(str(cell)) for cell in row] for row in rows], headers=headings, disable_numparse=True))
@@ -19,6 +22,14 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def printable(text: str) -> str:
     """The text with its control characters, line breaks apart, as escapes: records may come from anybody."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def tell_findings(findings: Sequence[Any]) -> None:
+    """On the error stream, one line each; those beyond `SHOWN` are counted."""
+    for finding in findings[:SHOWN]:
+        print(printable(" ".join(str(finding).split("\n"))), file=sys.stderr)
+    if len(findings) > SHOWN:
+        print(f"... and {len(findings) - SHOWN} more", file=sys.stderr)
 
 
 FATES = {

@@ -114,10 +114,15 @@ def read_stability(root: Path, suite: str) -> list[StabilityRecord]:
     Raises:
         StoreError: a file cannot be read, or is no estimate; the message names it.
     """
-    return [_read(path) for path in sorted((root / "stability" / file_name(suite)).glob("*.json"))]
+    return [read_estimate(path) for path in sorted((root / "stability" / file_name(suite)).glob("*.json"))]
 
 
-def _read(path: Path) -> StabilityRecord:
+def read_estimate(path: Path) -> StabilityRecord:
+    """The estimate in a file.
+
+    Raises:
+        StoreError: it cannot be read, or is no estimate.
+    """
     try:
         record = StabilityRecord.model_validate_json(path.read_bytes())
     except OSError as error:

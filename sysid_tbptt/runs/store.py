@@ -250,19 +250,14 @@ def _add_lines(path: Path, lines: Collection[bytes]) -> None:
     write_whole(path, _as_bytes([*before, *(line for line in lines if line not in known)]))
 
 
-class FolderInUse(StoreError):
-    """Another process writes to the results folder."""
-
-
 @contextmanager
-def locked(root: str | Path) -> Iterator[None]:
+def locked(root: str | Path) -> Iterator[list[Path]]:
     """Keeps other processes from writing to a results folder; a `Store` to write with is read within.
 
-    Leftovers of writes that were killed are swept away.
+    Gives the leftovers of writes that were killed, which it takes away.
 
     Raises:
-        FolderInUse: another process is at it.
-        StoreError: the folder cannot be written.
+        StoreError: another process is at it, or the folder cannot be written.
     """
     root = Path(root)
     lock = FileLock(root / ".lock", timeout=0)
@@ -270,16 +265,17 @@ def locked(root: str | Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        raise FolderInUse(
+        raise StoreError(
             f"{root}: another run is writing here; wait for it, or choose another --results folder"
         ) from error
     except (OSError, NotImplementedError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its file system has no locks"
         raise StoreError(f"{root}: cannot be written ({reason}); choose another --results folder") from error
     with lock:
-        for leftover in leftovers(root):
+        found = leftovers(root)
+        for leftover in found:
             leftover.unlink(missing_ok=True)
-        yield
+        yield found
 
 
 def _as_bytes(lines: Iterable[bytes]) -> bytes:
