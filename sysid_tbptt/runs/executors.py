@@ -34,12 +34,21 @@ def cores() -> int:
     return int(loky.cpu_count())
 
 
-def execute(tasks: Sequence[Task], *, workers: int, parallel: Parallel, on_record: OnRecord, on_steps: OnSteps) -> None:
+def execute(
+    tasks: Sequence[Task],
+    *,
+    workers: int,
+    parallel: Parallel,
+    on_record: OnRecord,
+    on_steps: OnSteps,
+    tell: Callable[[str], None],
+) -> None:
     """Performs the tasks in their order on ``workers`` workers; ``on_record`` is called here as each one ends.
 
     ``on_steps`` is told several times a second how many steps each run has done, by its run_id. When a worker
-    process dies, the runs that were under way are done again one at a time, and one that kills its worker alone is
-    recorded as a failure. On KeyboardInterrupt the workers save their states and end before it is raised again.
+    process dies, ``tell`` is told so, the runs that were under way are done again one at a time, and one that kills its
+    worker alone is recorded as a failure. On KeyboardInterrupt the workers save their states and end before it is
+    raised again.
 
     Raises:
         EngineError: worker processes cannot be started.
@@ -54,6 +63,7 @@ def execute(tasks: Sequence[Task], *, workers: int, parallel: Parallel, on_recor
             suspects = [task for task in queue.left.values() if board.begun(task.slot)]
             if not suspects:
                 raise EngineError("the worker processes die before they begin; try --threads 1 to see why")
+            tell(f"a worker process died; done again, one at a time: the {len(suspects)} runs that were under way")
             for task in suspects:
                 if not queue.empty({task.run_id: task}, 1, "processes"):
                     queue.keep(failure(task, "its process died, perhaps for want of memory; it was the only run then"))

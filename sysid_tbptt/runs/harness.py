@@ -107,6 +107,7 @@ class _Call:
                     parallel=parallel,
                     on_record=on_record,
                     on_steps=reporter.on_steps,
+                    tell=self.console.print,
                 )
 
     @contextmanager

@@ -8,7 +8,6 @@ estimates of stability must be readable and named by their run; where that has n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,10 +55,12 @@ def verify(root: str | Path, *, fix: bool = False) -> Verified:
     if not root.is_dir():
         raise StoreError(f"{root}: no such results folder; name one")
     found = Verified()
-    with locked(root) if fix else nullcontext([]) as taken:
-        if fix:
-            found.mended += [f"taken away: {path}: left by a write that was killed" for path in taken]
-            found.mended += _Inspection(root, Verified()).mend()
+    if not fix:
+        _Inspection(root, found).look()
+        return found
+    with locked(root) as taken:
+        found.mended += [f"taken away: {path}: left by a write that was killed" for path in taken]
+        found.mended += _Inspection(root, Verified()).mend()
         _Inspection(root, found).look()
     return found
 

@@ -159,7 +159,8 @@ def test_a_run_that_kills_its_worker_is_a_failure_and_costs_no_other(runs, tmp_p
     configs[0] = configs[0].model_copy(update={"model": "tests.runs.models:suicidal"})
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     monkeypatch.setenv("TEST_DRIVER", str(os.getpid()))
-    records = quietly(configs, tmp_path, workers=2)
+    records, text = told(configs, tmp_path, workers=2)
+    assert "a worker process died; done again, one at a time: the" in text
     assert [record.status for record in records] == ["failed", "ok", "ok", "ok", "ok"]
     assert "its process died" in records[0].reason
     assert list(map(numbers, records[1:])) == list(map(numbers, quietly(runs(3, 5, 7, 11))))
