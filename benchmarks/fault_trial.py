@@ -84,10 +84,9 @@ class Trial:
         arguments += ["--steps", str(STEPS[self.engine]), "--threads", "2", "--checkpoint", "0", "--keep-weights"]
         code = f"{prelude}\nimport sys\nfrom sysid_tbptt.cli import main\nsys.exit(main({arguments!r}))"
         self.output.append(self.results.with_suffix(f".{len(self.output)}.txt"))
+        options |= {"start_new_session": True, "env": os.environ | {"TMPDIR": str(self.results.parent)}}
         with self.output[-1].open("wb") as output:
-            return subprocess.Popen(
-                [sys.executable, "-c", code], stdout=output, stderr=output, start_new_session=True, **options
-            )
+            return subprocess.Popen([sys.executable, "-c", code], stdout=output, stderr=output, **options)
 
     def wait_to_strike(self, process: subprocess.Popen[bytes], part: float | None = None) -> bool:
         """Waits for that part of the run's life (default: this try's), or for its end; whether it still lives."""

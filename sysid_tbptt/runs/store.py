@@ -6,7 +6,8 @@
     results/predictions/<run_id>.npz                                      of the test sets, beside the weights
     results/stability/<suite>/<run_id>.json                               how fast a network forgets, where estimated
 
-Only one process writes records to a folder at a time, see `locked`.
+Only one process writes records to a folder at a time, see `locked`. Nothing here depends on the clock, and nothing that
+was found is deleted: lines that do not count are moved into ``<file>.damaged``.
 """
 
 from __future__ import annotations
