@@ -17,7 +17,7 @@ from ..errors import EngineError, one_line
 from ..registry import load_dataset
 from .atomic import write_whole
 from .bundle import Bundle, Message, bundles, perform_bundle
-from .executors import OnRecord, OnSteps
+from .executors import OnRecord, OnSteps, Tell
 from .record import RunRecord
 from .worker import Task, failure
 
@@ -35,18 +35,20 @@ def execute(
     resources: Mapping[str, float],
     on_record: OnRecord,
     on_steps: OnSteps,
+    tell: Tell,
 ) -> None:
     """Performs the tasks in their order on the cluster; ``on_record`` is called here as each one ends.
 
     ``seconds`` are the estimates by run_id that bundles are made by; ``resources`` is what a worker must have been
     started with, such as ``{"GPU": 1}``, and what a bundle takes of it. A run goes on from its last state on another
-    worker when its own dies or fails it; what does so `TRIES` times is recorded as a failure. On KeyboardInterrupt the
-    workers send their states before it is raised again.
+    worker when its own dies or fails it, which ``tell`` is told; what does so `TRIES` times is recorded as a failure. On
+    KeyboardInterrupt the workers send their states before it is raised again.
 
     Raises:
         EngineError: the scheduler is gone, or workers cannot begin.
+        StoreError: a file of a run cannot be written.
     """
-    desk = _Desk(client, dict(resources), {task.run_id: task for task in tasks}, on_record, on_steps)
+    desk = _Desk(client, dict(resources), {task.run_id: task for task in tasks}, on_record, on_steps, tell)
     try:
         for bundle in bundles(tasks, seconds, max(1, sum(client.nthreads().values()))):
             desk.send(bundle)
@@ -80,6 +82,7 @@ class _Desk:
     left: dict[str, Task]
     on_record: OnRecord
     on_steps: OnSteps
+    tell: Tell
     flights: dict[str, _Flight] = field(default_factory=dict)
     states: dict[str, bytes] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
@@ -232,6 +235,8 @@ class _Desk:
         """What a bundle has left: alone the run that was under way, the others as they were."""
         away = {task.run_id for other in self.flights.values() for task in other.tasks}
         rest = [task for task in flight.tasks if task.run_id in self.left and task.run_id not in away]
+        if rest:
+            self.tell(f"{flight.worker or 'a worker'}: {reason}; {len(rest)} runs go elsewhere")
         suspect = next((task for task in rest if task.run_id == flight.running), None)
         if suspect is None and rest:
             self._count_beginning(rest[0], reason)

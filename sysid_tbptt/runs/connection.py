@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import ConfigError, EngineError, complaints, one_line
-from .executors import OnRecord, OnSteps
+from .executors import OnRecord, OnSteps, Tell
 from .worker import Task
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Cluster:
         return sum(self.client.nthreads().values())
 
     def execute(
-        self, tasks: Sequence[Task], *, seconds: Mapping[str, float], on_record: OnRecord, on_steps: OnSteps
+        self, tasks: Sequence[Task], *, seconds: Mapping[str, float], on_record: OnRecord, on_steps: OnSteps, tell: Tell
     ) -> None:
         """Performs the tasks, see `sysid_tbptt.runs.cluster.execute`."""
         from . import cluster
@@ -54,6 +54,7 @@ class Cluster:
             resources=self.resources,
             on_record=on_record,
             on_steps=on_steps,
+            tell=tell,
         )
 
 

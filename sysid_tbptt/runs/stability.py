@@ -114,7 +114,7 @@ def write_stability(root: Path, record: StabilityRecord) -> Path:
 def _holds(path: Path, record: StabilityRecord) -> bool:
     """Whether the file is there, and of this estimate; one that cannot be read is not."""
     with suppress(StoreError):
-        return _content(_read(path)) == _content(record)
+        return _content(read_estimate(path)) == _content(record)
     return False
 
 
@@ -134,10 +134,15 @@ def read_stability(root: Path, suite: str) -> list[StabilityRecord]:
     Raises:
         StoreError: a file cannot be read, or is no estimate; the message names it.
     """
-    return [_read(path) for path in sorted((root / "stability" / file_name(suite)).glob("*.json"))]
+    return [read_estimate(path) for path in sorted((root / "stability" / file_name(suite)).glob("*.json"))]
 
 
-def _read(path: Path) -> StabilityRecord:
+def read_estimate(path: Path) -> StabilityRecord:
+    """The estimate in a file.
+
+    Raises:
+        StoreError: it cannot be read, or is no estimate.
+    """
     try:
         record = StabilityRecord.model_validate_json(path.read_bytes())
     except OSError as error:
