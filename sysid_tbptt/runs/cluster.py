@@ -40,8 +40,8 @@ def execute(
     """Performs the tasks in their order on the cluster; ``on_record`` is called here as each one ends.
 
     ``seconds`` are the estimates by run_id that bundles are made by; ``resources`` is what a worker must have been
-    started with, such as ``{"GPU": 1}``, and what a bundle takes of it. A run goes on from its last state on another
-    worker when its own dies or fails it, which ``tell`` is told; what does so `TRIES` times is recorded as a failure. On
+    started with, such as ``{"GPU": 1}``, and what a bundle takes of it. When a worker dies or fails a run, ``tell`` is
+    told, and the run goes on from its last state on another; what does so `TRIES` times is recorded as a failure. On
     KeyboardInterrupt the workers send their states before it is raised again.
 
     Raises:
