@@ -23,4 +23,4 @@ def printable(text: str) -> str:
 
 def tell_damages(store: Any) -> None:
     for damage in store.damages:
-        print(f"no record, and done again by the next run: {damage}", file=sys.stderr)
+        print(f"no record, and done again by the next run: {printable(str(damage))}", file=sys.stderr)

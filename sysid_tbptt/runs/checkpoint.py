@@ -9,6 +9,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from .. import limits
+from ..errors import StoreError
 from .atomic import write_whole
 
 _SPENT = "spent"
@@ -34,12 +36,17 @@ class Checkpoint:
 
     def load(self) -> tuple[dict[str, np.ndarray] | None, Spent]:
         """The state and its seconds of training; none where there is no checkpoint, or one that is of no use."""
+        nothing = None, (0.0, 0.0)
         try:
+            limits.check_plain(self.path, limits.WEIGHTS_BYTES, StoreError)
             with safe_open(self.path, framework="numpy") as file:
                 if (file.metadata() or {}).get("mark") != self.mark:
-                    return None, (0.0, 0.0)
+                    return nothing
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        except (OSError, SafetensorError):
-            return None, (0.0, 0.0)
-        wall, processor = state.pop(_SPENT).tolist()
+        except (OSError, SafetensorError, StoreError, TypeError, ValueError):  # the last two: of a type numpy has not
+            return nothing
+        spent = state.pop(_SPENT, np.empty(0))
+        if spent.dtype.kind != "f" or spent.shape != (2,) or not (np.isfinite(spent).all() and (spent >= 0).all()):
+            return nothing
+        wall, processor = spent.tolist()
         return state, (wall, processor)

@@ -11,14 +11,16 @@ Only one process writes records to a folder at a time, see `locked`.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .. import limits
 from ..config import RunConfig
 from ..errors import StoreError
 from .atomic import write_whole
@@ -54,6 +56,7 @@ class Store:
         self.damages: list[Damage] = []
         self._lines: dict[Path, list[RunRecord]] = {}
         for path in sorted((self.root / "records").rglob("*.jsonl")):
+            _check_within(path, self.root)
             self._lines[path] = self._read(path)
         self._by_id = {record.run_id: record for records in self._lines.values() for record in records}
 
@@ -131,7 +134,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, RunRecord | Damage]]:
         StoreError: the file cannot be read.
     """
     try:
-        lines = path.read_bytes().decode("utf-8", errors="backslashreplace").split("\n")
+        content = limits.read_bytes(path, limits.RECORDS_BYTES, StoreError)
+        lines = content.decode("utf-8", errors="backslashreplace").split("\n")
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from error
     for number, line in enumerate(lines, start=1):
@@ -141,6 +145,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, RunRecord | Damage]]:
             yield number, RunRecord.from_line(line)
         except StoreError as error:
             yield number, Damage(path, number, line, str(error), isinstance(error, NewerSchema))
+
+
+def _check_within(path: Path, root: Path) -> None:
+    """A results folder may come from elsewhere: a link in it is no way to have another file read as records."""
+    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        raise StoreError(f"{path}: a link that leads out of {root}; put the file itself there, or take it away")
 
 
 @contextmanager
@@ -163,7 +173,8 @@ def locked(root: str | Path) -> Iterator[None]:
         raise StoreError(f"{root}: cannot be written ({error.strerror}); choose another --results folder") from error
     with lock:
         for leftover in root.rglob(".*.tmp"):  # of writes that were killed
-            leftover.unlink(missing_ok=True)
+            with suppress(OSError):  # gone already, or a folder of such a name
+                leftover.unlink()
         yield
 
 
@@ -178,5 +189,11 @@ def records_file(config: RunConfig) -> Path:
 
 
 def file_name(name: str) -> str:
-    """A name as a file name: a user's own log is named by its path, a plug-in by ``module:callable``."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "_"
+    """A name as a file name: a user's own log is named by its path, a plug-in by ``module:callable``.
+
+    The end of a long one is its hash.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "_"
+    if len(plain) <= limits.FILE_NAME:
+        return plain
+    return f"{plain[: limits.FILE_NAME - 17]}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:16]}"
