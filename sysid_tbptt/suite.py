@@ -115,7 +115,7 @@ def _parse(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such suite file; the project's own are under benchmarks/suites/") from error
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML, or a number of 5000 digits
-        raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
+        raise ConfigError(f"{path}: cannot be read as TOML: {abridged(str(error))}") from error
 
 
 def _group(fields: dict[str, Any], where: str) -> Group:

@@ -29,7 +29,7 @@ from jaxtyping import Float64
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import limits
-from ..errors import DataError, complaints, listed, shown
+from ..errors import DataError, abridged, complaints, listed, shown
 from .cache import sha256_of
 from .identity import revision
 from .series import Dataset, Series, Units
@@ -37,7 +37,7 @@ from .series import Dataset, Series, Units
 SPLIT = "file"
 SUFFIXES = (".csv", ".parquet")
 
-Number = float | int
+Number = float | Annotated[int, Field(le=limits.WHOLE_NUMBER)]
 Split = tuple[Number, Number, Number]
 """Three fractions that add up to 1, or the three samples where train, val and test end."""
 
@@ -57,7 +57,9 @@ class Description(BaseModel):
     split: Split = Field(strict=False, description="fractions of train, val and test, or the samples where they end")
     units_u: Names | None = Field(default=None, description="one unit per input")
     units_y: Names | None = Field(default=None, description="one unit per output")
-    n_init: int = Field(default=0, ge=0, description="leading samples of each part that are not scored")
+    n_init: int = Field(
+        default=0, ge=0, le=limits.WHOLE_NUMBER, description="leading samples of each part that are not scored"
+    )
     name: str | None = Field(default=None, min_length=1, description="name of the data set; else that of the file")
 
 
@@ -98,7 +100,7 @@ def _validated(path: Path) -> Description:
     except ValidationError as error:
         raise DataError(f"{path}: {complaints(error, Description)}") from error
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or a number of 5000 digits
-        raise DataError(f"{path}: not a TOML file ({error}); mend it there") from error
+        raise DataError(f"{path}: not a TOML file ({abridged(str(error))}); mend it there") from error
 
 
 def from_file(
@@ -213,7 +215,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
             table = pd.read_csv(path, index_col=False, skipinitialspace=True, low_memory=False)
             header = pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True)
     except (ValueError, pd.errors.ParserWarning, OSError) as error:
-        said = " ".join(str(error).split())
+        said = abridged(" ".join(str(error).split()))
         raise DataError(f"{path}: not a CSV file with equally long rows ({said}); mend the file") from error
     table.columns = pd.Index(header.iloc[0])  # pandas gives a repeated name a number
     if len(table.columns) == 1 and ";" in str(table.columns[0]):

@@ -113,8 +113,8 @@ def _checked_sum(raw_set: RawSet, root: Path, path: Path) -> str:
 
 @remembered
 def kills_its_reader(path: Path, _sha256: str) -> bool:
-    """Whether another process that reads a MATLAB file dies of it: scipy's reader takes what a file claims on trust, and
-    a damaged one can end the process. An error that it raises is no death."""
+    """Whether another process that reads a MATLAB file dies of it: scipy's reader trusts what a file claims, and a
+    damaged one can end the process. An error that it raises is no death."""
     try:
         done = subprocess.run([sys.executable, "-I", "-c", TRIAL, path], capture_output=True, timeout=TRIAL_S)
     except subprocess.TimeoutExpired:

@@ -8,12 +8,13 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, Any, Protocol, cast
+from typing import Any, Protocol, runtime_checkable
 
 from .. import limits
 from ..errors import DataError, shown
 
 
+@runtime_checkable
 class _Member(Protocol):
     """What zipfile and rarfile tell of a member alike."""
 
@@ -28,7 +29,7 @@ class Bounded(io.RawIOBase):
         ValueError: more was asked for than the limit.
     """
 
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
+    def __init__(self, stream: Any, limit: int) -> None:
         self._stream, self._left, self._limit = stream, limit, limit
 
     def readable(self) -> bool:
@@ -44,7 +45,7 @@ class Bounded(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
+def opened(path: Path, member: str | None = None) -> Iterator[io.BufferedReader]:
     """A raw file, or a member of a zip archive, to read: unpacked where its name ends in .gz, bounded.
 
     Raises:
@@ -57,12 +58,12 @@ def opened(path: Path, member: str | None = None) -> Iterator[IO[bytes]]:
                 yield _bounded(stream)
         elif path.suffix == ".gz":
             with gzip.open(file) as packed:
-                yield _bounded(cast(IO[bytes], packed))
+                yield _bounded(packed)
         else:
             yield file
 
 
-def _bounded(stream: IO[bytes]) -> IO[bytes]:
+def _bounded(stream: Any) -> io.BufferedReader:
     return io.BufferedReader(Bounded(stream, limits.RAW_BYTES))
 
 

@@ -1,6 +1,6 @@
 """Fuzzes a reader: ``python tests/fuzz/run.py READER --seconds 600``, or ``--runs 1000000``; ``all`` for every reader.
 
-Coverage-guided by atheris (``pip install 'sysid-tbptt[fuzz]'``), from seeds that are valid files, half of the inputs
+Coverage-guided by atheris (``pip install 'sysid-tbptt[fuzz]'``), from seeds that are valid files, most of the inputs
 mutated in keeping with their form. Each finding is kept as a file below ``--findings``; counts go to ``--out``.
 """
 
@@ -51,6 +51,10 @@ LARGEST = 1 << 16
 
 GROWTH = 2 << 30
 """Bytes that the process may grow by: readers take up to 1 GiB of what an input of 64 KiB claims."""
+
+BY_FORM, FROM_SEEDS = 0.75, 0.65
+"""Shares: of inputs mutated in keeping with their form, and of these, of those made from a seed rather than from
+what fuzzing has found. Without them most inputs end at the parser."""
 
 EVERY = 2.0
 """Seconds between two writings of the counts."""
@@ -190,19 +194,21 @@ def _child(options: argparse.Namespace) -> int:
     tally = _Tally(options, place, target, Sandbox(place / "work"))
     _limit_memory()
 
+    seeds = target.seeds()
+
     def mutator(data: bytes, size: int, seed: int) -> bytes:
-        random = Random(seed)
-        if random.random() < 0.5:
-            try:
-                mutated = target.mutate(data, random)
-                if 0 < len(mutated) <= size:
-                    return mutated
-            except Exception:  # of a form that is lost already
-                if random.random() < 0.3:
-                    return random.choice(target.seeds())[:size]
-        return atheris.Mutate(data, size)
+        random, kept = Random(seed), data
+        if random.random() < BY_FORM:
+            data = random.choice(seeds) if random.random() < FROM_SEEDS else data
+            with suppress(Exception):  # its form is lost already
+                for _ in range(random.choice((1, 1, 2, 3))):
+                    data = target.mutate(data, random)
+            if 0 < len(data) <= size and data != kept:
+                return data
+        return atheris.Mutate(kept, size)
 
     arguments = [sys.argv[0], f"-max_len={LARGEST}", "-timeout=60", "-rss_limit_mb=0", "-len_control=0", "-reload=0"]
+    arguments += ["-mutate_depth=1"]
     arguments += [f"-artifact_prefix={place}/", str(place / "corpus")]
     atheris.Setup(arguments, tally.one, custom_mutator=mutator)
     atheris.Fuzz()
@@ -264,7 +270,7 @@ class _Tally:
         if kind not in self.counts["found"]:
             self.counts["found"][kind] = f"{error}"[:300]
             self.options.findings.mkdir(parents=True, exist_ok=True)
-            name = f"{self.target.__name__.removeprefix('tests.fuzz.target_')}-{hashlib.sha1(kind.encode()).hexdigest()[:8]}"
+            name = f"{self.options.reader}-{hashlib.sha1(kind.encode()).hexdigest()[:8]}"
             (self.options.findings / name).write_bytes(data)
             told = "".join(traceback.format_exception(error))
             (self.options.findings / f"{name}.txt").write_text(f"{kind}\n{told[-6000:]}", errors="backslashreplace")

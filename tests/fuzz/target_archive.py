@@ -72,5 +72,5 @@ def fuzz(data: bytes, folder: Path) -> None:
     into.mkdir(parents=True)
     with reading(path, SET), checked_archives(), zipfile.ZipFile(path) as archive:
         archive.extractall(into)
-    assert [one for one in (folder / "into").iterdir()] == [into], "a file outside"
+    assert list((folder / "into").iterdir()) == [into], "a file outside"
     assert not [one for one in into.rglob("*") if one.is_symlink()], "a link"

@@ -20,7 +20,7 @@ def seeds() -> list[bytes]:
     return [
         log.encode(),
         outputs.encode(),
-        '"u","y"\r\n1,2\r\n3,4\r\n5,7\r\n1,0\r\n2,2\r\n3,1\r\n0,3\r\n1,2\r\n'.encode(),
+        b'"u","y"\r\n1,2\r\n3,4\r\n5,7\r\n1,0\r\n2,2\r\n3,1\r\n0,3\r\n1,2\r\n',
     ]
 
 

@@ -104,8 +104,8 @@ def _study(estimate: StabilityRecord, key: Key, part: pd.DataFrame, of_model: pd
     chosen = groups.chosen_m(part)
     title = f"errors over m\n{groups.told_m(chosen)}"
     panel = replace(burn_in.panel(key, "", part, of_model), title=title, levels=(), runs=groups.run_ids(part))
-    if not estimate.forgets:
-        return panel
+    if not estimate.forgets or not bound(estimate.config.seq_len - 1, estimate.config.seq_len, estimate.factor):
+        return panel  # no bound, or one below all numbers
     best = best_burn_in(estimate.config.seq_len, estimate.factor)
     return replace(
         panel,
