@@ -12,14 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ..config import RunConfig, canonical_json
 from ..errors import StoreError, abridged, complaints, shown
 from ..limits import FILE_NAME, WHOLE_NUMBER
+from .readable import check_metrics, check_provenance
 
 SCHEMA = 1
 """Raised, with a migration, when the fields of a record change their meaning."""
 
 PREDICTIONS, EXTERNAL = "predictions", "external"
 """Engines of what was not trained here: outputs that came in a file, and a model that trained itself."""
-
-_SCORES = ("mse_scaled", "rmse", "unit")
 
 Status = Literal["ok", "diverged", "failed"]
 
@@ -114,50 +113,6 @@ class RunRecord(BaseModel):
     optimum: Optimum | None = None
     provenance: dict[str, Any] = {}
 
-    def _check_metrics(self) -> None:
-        """A run that ended well has scores of every part, and one of a file of predictions those of ``test``.
-
-        Raises:
-            StoreError: some are missing.
-        """
-        if self.status != "ok":
-            return
-        test = self.metrics.get("test")
-        whole = ("test",) if self.engine == PREDICTIONS else ("train", "val", "test")
-        parts: list[Any] = [self.metrics.get(part) for part in ("train", "val") if part in {*whole, *self.metrics}]
-        parts += test.values() if isinstance(test, dict) else []
-        if (
-            not test
-            or not isinstance(test, dict)
-            or not all(isinstance(part, dict) and part.keys() >= set(_SCORES) for part in parts)
-        ):
-            raise StoreError(f"key 'metrics': a run that ended well has {', '.join(_SCORES)} of {', '.join(whole)}")
-        if not all(_one_a_channel(part["rmse"], part["unit"]) for part in parts):
-            raise StoreError("key 'metrics': each rmse is a list of numbers, and unit one of as many words")
-        for name, is_right in _MEASURES.items():
-            if not all(is_right(part[name], part["unit"]) for part in parts if name in part):
-                raise StoreError(f"key 'metrics': a {name} is no number, or not one a channel")
-
-    def _check_provenance(self) -> None:
-        """What reports group records by, and put into words, is as it is written here, where it is there.
-
-        Raises:
-            StoreError: it is something else.
-        """
-        data = self.provenance.get("data")
-        if not isinstance(data, dict | None) or not isinstance(self.provenance.get("versions"), dict | None):
-            raise StoreError("key 'provenance': data and versions are objects")
-        told = data or {}
-        words = (told.get("revision"), told.get("protocol"))
-        if not _is_count(told.get("n_init")) or not all(isinstance(word, str | None) for word in words):
-            raise StoreError("key 'provenance.data': n_init is a whole number, revision and protocol are words")
-        git, versions = self.provenance.get("git"), self.provenance.get("versions") or {}
-        if not isinstance(git, dict | None) or not isinstance((git or {}).get("commit"), str | None):
-            raise StoreError("key 'provenance.git': an object with the commit in words")
-        words = (self.provenance.get("device"), self.provenance.get("time"), *versions.values())
-        if not _is_count(self.provenance.get("threads")) or not all(isinstance(word, str | None) for word in words):
-            raise StoreError("key 'provenance': threads is a whole number; device, time and versions are words")
-
     @property
     def done(self) -> bool:
         """Whether running it again would give the same; a failure would not."""
@@ -194,8 +149,9 @@ class RunRecord(BaseModel):
             raise _told(line, error) from error
         if record.version != SCHEMA:
             raise _of_another_schema(record.version)
-        record._check_metrics()
-        record._check_provenance()
+        if record.status == "ok":
+            check_metrics(record.metrics, ("test",) if record.engine == PREDICTIONS else ("train", "val", "test"))
+        check_provenance(record.provenance)
         return record
 
 
@@ -216,34 +172,6 @@ def _of_another_schema(schema: Any) -> StoreError:
     if isinstance(schema, int) and schema > SCHEMA:
         return NewerSchema(f"schema {shown(schema)} where {SCHEMA} is known; use a newer version of sysid-tbptt")
     return StoreError(f"schema {shown(schema)} where {SCHEMA} is known")
-
-
-def _one_a_channel(rmse: Any, unit: Any) -> bool:
-    lists = isinstance(rmse, list) and isinstance(unit, list) and 0 < len(rmse) == len(unit)
-    return lists and all(map(_is_number, rmse)) and all(isinstance(x, str) for x in unit)
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a number, or null for one that is not finite; a whole number of 400 digits is none."""
-    return isinstance(value, float | None) or (isinstance(value, int) and abs(value) <= WHOLE_NUMBER)
-
-
-def _is_count(value: Any) -> bool:
-    return value is None or (isinstance(value, int) and 0 <= value <= WHOLE_NUMBER)
-
-
-def _numbers(value: Any, unit: list[str]) -> bool:
-    return isinstance(value, list) and len(value) == len(unit) and all(map(_is_number, value))
-
-
-_MEASURES = {
-    "mse_scaled": lambda value, _: _is_number(value),
-    "mse_paper": lambda value, _: _is_number(value),
-    "mse_after_burn_in": lambda value, _: _is_number(value),
-    "n_scored": lambda value, _: _is_count(value),
-    "nrmse": _numbers,
-}
-"""What reports read of a part beside the RMSE, and whether it is what it should be."""
 
 
 def finite(value: Any) -> Any:

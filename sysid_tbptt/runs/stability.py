@@ -21,6 +21,7 @@ from ..training.bound import forgets
 from ..training.decay import Decay
 from ..training.forgetting import Forgetting
 from .atomic import write_whole
+from .readable import check_provenance
 from .record import Count, RunId, finite
 from .store import file_name
 
@@ -141,4 +142,8 @@ def _read(path: Path) -> StabilityRecord:
     numbers = record.model_dump(mode="json", exclude={"provenance"})
     if numbers != finite(numbers) or not record.curve.t:
         raise StoreError(f"{path}: numbers are not finite, or there are none; `sysid-tbptt stability` writes it anew")
+    try:
+        check_provenance(record.provenance)
+    except StoreError as error:
+        raise StoreError(f"{path}: {error}; `sysid-tbptt stability` writes it anew") from error
     return record

@@ -69,14 +69,24 @@ class Sandbox:
             return f"import of {arguments[0]}"
         if event == "open" and _writes(arguments) and not self._within(arguments[0]):
             return f"{arguments[0]!r} was opened to be written"
-        if event in CHANGING and not self._within(arguments[0]):
-            return f"{event} of {arguments[0]!r}"
+        if event in CHANGING and not all(self._within(path, at) for path, at in _changed(event, arguments)):
+            return f"{event} {arguments}"
         return None
 
-    def _within(self, path: object) -> bool:
+    def _within(self, path: object, at: object = -1) -> bool:
         if isinstance(path, int):  # a descriptor that is open already
             return True
-        return Path(os.path.realpath(os.fsdecode(path))).is_relative_to(self.folder)  # type: ignore[arg-type]
+        place = Path(f"/proc/self/fd/{at}") if isinstance(at, int) and at >= 0 else Path()
+        return Path(os.path.realpath(place / os.fsdecode(path))).is_relative_to(self.folder)  # type: ignore[arg-type]
+
+
+def _changed(event: str, arguments: tuple[object, ...]) -> list[tuple[object, object]]:
+    """The paths that an event changes, each with the descriptor of the folder that it is relative to."""
+    if event == "os.rename":
+        return [(arguments[0], arguments[2]), (arguments[1], arguments[3])]
+    if event in ("os.link", "os.symlink"):
+        return [(arguments[1], arguments[-1])]
+    return [(arguments[0], arguments[-1] if event != "os.truncate" else -1)]
 
 
 MESSAGE = 20_000

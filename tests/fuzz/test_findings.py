@@ -451,6 +451,7 @@ def estimate(**changes):
         estimate(curve={"t": [], "median": [], "low": [], "high": [], "rms": []}),
         estimate(curve={"t": [-1], "median": [1.0], "low": [1.0], "high": [1.0], "rms": [1.0]}),
         estimate(run_id="../x"),
+        estimate(provenance={"git": True}),
         "[" * 10**5,
     ],
 )
