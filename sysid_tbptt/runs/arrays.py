@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 import zipfile
 from math import prod
@@ -61,7 +62,15 @@ def _array(content: bytes) -> np.ndarray:
     if min(shape, default=0) < 0 or prod(shape) * dtype.itemsize != len(content) - file.tell():
         raise ValueError(f"an array of shape {shown(shape)} is not {len(content) - file.tell()} bytes of {dtype}")
     flat = np.frombuffer(content, dtype, offset=file.tell())
+    if dtype.kind == "U":
+        _check_letters(np.frombuffer(content, np.dtype("u4").newbyteorder(dtype.byteorder), offset=file.tell()))
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _check_letters(codes: np.ndarray) -> None:
+    """Numpy takes any four bytes for a letter, and Python then fails on it; half a surrogate pair cannot be written."""
+    if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+        raise ValueError("words of what are no letters")
 
 
 def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

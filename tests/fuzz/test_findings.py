@@ -299,10 +299,24 @@ PLAIN = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }"
         npy(PLAIN.replace("(2, 1)", "(2L, 1L)"), b"\0" * 8),
         npy(PLAIN.replace("<f4", "|O"), b"\0" * 16),
         npy(PLAIN.replace("'<f4'", "[('a', '<f4')]"), b"\0" * 8),
+        npy(PLAIN.replace("<f4", "<U1"), b"\xff" * 8),
+        npy(PLAIN.replace("<f4", ">U1"), b"\0\0\0a\0\0\xd8\0"),
         npy(PLAIN.replace("(2, 1)", "(" * 3000 + ")" * 3000)),
         npy(PLAIN.replace("(2, 1)", "__import__('os').getpid()"), b"\0" * 8),
     ],
-    ids=["terabytes", "none", "no width", "negative", "Python 2", "objects", "fields", "deep", "code"],
+    ids=[
+        "terabytes",
+        "none",
+        "no width",
+        "negative",
+        "Python 2",
+        "objects",
+        "fields",
+        "no letters",
+        "half a pair",
+        "deep",
+        "code",
+    ],
 )
 def test_an_array_that_is_not_what_it_claims_is_refused(content, tmp_path):
     path = npz(tmp_path / "a.npz", {"test": content})
