@@ -148,6 +148,7 @@ def _tell(reader: str, place: Path) -> None:
 def _row(reader: str, total: dict[str, Any], seconds: float) -> dict[str, Any]:
     import atheris  # noqa: F401 - its version is told
 
+    mended = import_module(f"tests.fuzz.target_{reader}").MENDED
     names = ("sysid-tbptt", "atheris", "numpy", "pandas", "pydantic", "safetensors", "pyarrow", "scipy")
     return {
         "fault": f"hostile input: {READERS[reader]}",
@@ -157,6 +158,8 @@ def _row(reader: str, total: dict[str, Any], seconds: float) -> dict[str, Any]:
         "refused": total["refused"],
         "lost": len(total["found"]),
         "findings": len(total["found"]),
+        "mended": len(mended),
+        "mended_by_fuzzing": sum(how == "fuzzing" for how in mended.values()),
         "seconds": round(seconds),
         "coverage": total["coverage"],
         "versions": {"python": platform.python_version()} | {name: version(name) for name in names},
@@ -166,8 +169,7 @@ def _row(reader: str, total: dict[str, Any], seconds: float) -> dict[str, Any]:
 def _write(out: Path, row: dict[str, Any]) -> None:
     """The rows of all readers, this one's in place of its earlier one."""
     rows = json.loads(out.read_text()) if out.is_file() else []
-    mended = next((old.get("mended", 0) for old in rows if old["reader"] == row["reader"]), 0)
-    rows = [old for old in rows if old["reader"] != row["reader"]] + [row | {"mended": mended}]
+    rows = [old for old in rows if old["reader"] != row["reader"]] + [row]
     rows.sort(key=lambda one: list(READERS).index(one["reader"]))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(rows, indent=1) + "\n")

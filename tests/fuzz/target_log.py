@@ -8,7 +8,14 @@ from sysid_tbptt.data.files import from_description, stamp
 from tests.fuzz.mutations import toml_lines as mutate
 from tests.fuzz.target_csv import seeds as logs
 
-__all__ = ["fuzz", "mutate", "seeds"]
+__all__ = ["MENDED", "fuzz", "mutate", "seeds"]
+
+MENDED = {
+    "a number of 5000 digits, also in hexadecimal: ValueError": "reading",
+    "lists within lists: RecursionError": "reading",
+    "a description or log whose name no file can have: ValueError, OSError": "reading",
+}
+"""Holes that were found here, by fuzzing or by reading the code; see `test_findings`."""
 
 FULL = """file = "log.csv"
 inputs = ["u"]

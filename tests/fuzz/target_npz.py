@@ -14,7 +14,16 @@ from sysid_tbptt.runs.outputs_file import read_outputs
 from sysid_tbptt.runs.predictions import read_predictions
 from tests.fuzz.mutations import npz_members as mutate
 
-__all__ = ["fuzz", "mutate", "seeds"]
+__all__ = ["MENDED", "fuzz", "mutate", "seeds"]
+
+MENDED = {
+    "words of four bytes that are no letters: SystemError; half a surrogate pair: a page that cannot be written": "fuzzing",
+    "a header that claims terabytes, or a bomb: memory": "reading",
+    "encrypted, or packed by LZMA: RuntimeError, LZMAError": "reading",
+    "arrays of no width and a million million of them": "reading",
+    "predictions with dt or n_init out of range, or of words: ValueError on the page": "reading",
+}
+"""Holes that were found here, by fuzzing or by reading the code; see `test_findings`."""
 
 
 def _npz(packed: bool, **arrays: object) -> bytes:
