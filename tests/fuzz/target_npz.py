@@ -17,7 +17,7 @@ from tests.fuzz.mutations import npz_members as mutate
 __all__ = ["MENDED", "fuzz", "mutate", "seeds"]
 
 MENDED = {
-    "words of four bytes that are no letters: SystemError; half a surrogate pair: a page that cannot be written": "fuzzing",
+    "words of what are no letters: SystemError; half a surrogate pair: a page that cannot be written": "fuzzing",
     "a header that claims terabytes, or a bomb: memory": "reading",
     "encrypted, or packed by LZMA: RuntimeError, LZMAError": "reading",
     "arrays of no width and a million million of them": "reading",
