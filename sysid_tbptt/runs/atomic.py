@@ -18,7 +18,8 @@ def write_whole(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         _make_folder(path.parent)
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a process that died; a link put there is not written through
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

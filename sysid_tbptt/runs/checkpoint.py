@@ -10,6 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from .. import limits
 from ..errors import StoreError
 from .atomic import write_whole
 
@@ -36,12 +37,13 @@ class Checkpoint:
 
     def load(self) -> tuple[dict[str, np.ndarray] | None, Spent]:
         """The state and its seconds of training; none where there is no checkpoint, or one that is of no use."""
+        nothing = None, (0.0, 0.0)
         try:
             mark, state = read_checkpoint(self.path)
         except StoreError:
-            return None, (0.0, 0.0)
+            return nothing
         if mark != self.mark:
-            return None, (0.0, 0.0)
+            return nothing
         wall, processor = state.pop(_SPENT).tolist()
         return state, (wall, processor)
 
@@ -53,12 +55,16 @@ def read_checkpoint(path: Path) -> tuple[str, dict[str, np.ndarray]]:
         StoreError: there is none, or its bytes are not those that were written.
     """
     try:
+        limits.check_plain(path, limits.WEIGHTS_BYTES, StoreError)
         with safe_open(path, framework="numpy") as file:
             told = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, TypeError, ValueError) as error:  # the last two: of a type numpy has not
         raise StoreError(f"{path}: no checkpoint ({error})") from error
-    if _SPENT not in arrays or told.get("sha256") not in (None, _digest(arrays)):  # None: of an earlier version
+    spent = arrays.get(_SPENT, np.empty(0))
+    if spent.dtype.kind != "f" or spent.shape != (2,) or not (np.isfinite(spent).all() and (spent >= 0).all()):
+        raise StoreError(f"{path}: no checkpoint (the seconds of training are not told)")
+    if told.get("sha256") not in (None, _digest(arrays)):  # None: of an earlier version
         raise StoreError(f"{path}: no checkpoint (its bytes are not those that were written)")
     return told.get("mark", ""), arrays
 

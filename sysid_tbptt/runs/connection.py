@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .. import limits
 from ..errors import ConfigError, EngineError, complaints, one_line
 from .executors import OnRecord, OnSteps, Tell
 from .worker import Task
@@ -139,8 +140,8 @@ def _read(file: Path) -> _Description:
     import yaml
 
     try:
-        return _Description.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
+        return _Description.model_validate(yaml.safe_load(limits.read_bytes(file, limits.TOML_BYTES, ConfigError)))
+    except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({one_line(error)})") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{file}: is not YAML ({' '.join(str(error).split())})") from error

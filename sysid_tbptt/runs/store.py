@@ -12,15 +12,17 @@ was found is deleted: lines that do not count are moved into ``<file>.damaged``.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from filelock import FileLock, Timeout
 
+from .. import limits
 from ..config import RunConfig
 from ..errors import StoreError
 from .atomic import leftovers, write_whole
@@ -78,6 +80,7 @@ class Store:
         self._stamps: dict[Path, tuple[int, ...]] = {}
         self._counting: dict[str, Line] = {}
         for path in sorted((self.root / "records").rglob("*.jsonl")):
+            _check_within(path, self.root)
             self._read(path)
         self._settle()
 
@@ -261,7 +264,7 @@ def read_lines(path: Path) -> Iterator[Line | Damage]:
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return limits.read_bytes(path, limits.RECORDS_BYTES, StoreError)
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from error
 
@@ -271,6 +274,12 @@ def _add_lines(path: Path, lines: Collection[bytes]) -> None:
     before = [line for line in _bytes_of(path).split(b"\n") if line] if path.exists() else []
     known = set(before)
     write_whole(path, _as_bytes([*before, *(line for line in lines if line not in known)]))
+
+
+def _check_within(path: Path, root: Path) -> None:
+    """A results folder may come from elsewhere: a link in it is no way to have another file read as records."""
+    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        raise StoreError(f"{path}: a link that leads out of {root}; put the file itself there, or take it away")
 
 
 @contextmanager
@@ -297,7 +306,8 @@ def locked(root: str | Path) -> Iterator[list[Path]]:
     with lock:
         found = leftovers(root)
         for leftover in found:
-            leftover.unlink(missing_ok=True)
+            with suppress(OSError):  # gone already, or a folder of such a name
+                leftover.unlink()
         yield found
 
 
@@ -312,5 +322,11 @@ def records_file(config: RunConfig) -> Path:
 
 
 def file_name(name: str) -> str:
-    """A name as a file name: a user's own log is named by its path, a plug-in by ``module:callable``."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "_"
+    """A name as a file name: a user's own log is named by its path, a plug-in by ``module:callable``.
+
+    The end of a long one is its hash.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "_"
+    if len(plain) <= limits.FILE_NAME:
+        return plain
+    return f"{plain[: limits.FILE_NAME - 17]}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:16]}"

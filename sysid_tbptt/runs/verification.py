@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
-from ..errors import StoreError
+from ..errors import StoreError, SysidError
+from ..training.weights import read_weights
 from .atomic import leftovers
 from .checkpoint import read_checkpoint
 from .checks import Finding, Tally, check_record
@@ -149,18 +148,9 @@ class _Inspection:
 def _unreadable(path: Path, read: Callable[[Path], object]) -> str | None:
     try:
         read(path)
-    except StoreError as error:
+    except SysidError as error:
         return str(error).removeprefix(f"{path}: ")
     return None
-
-
-def _read_weights(path: Path) -> None:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            for name in file.keys():  # noqa: SIM118 - no mapping
-                file.get_tensor(name)
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"{path}: no weights ({error})") from error
 
 
 def _read_checkpoint(path: Path) -> None:
@@ -177,7 +167,7 @@ def _read_estimate(path: Path) -> None:
 
 READERS: dict[str, Callable[[Path], object]] = {
     "checkpoints/*.safetensors": _read_checkpoint,
-    "weights/*.safetensors": _read_weights,
+    "weights/*.safetensors": read_weights,
     "predictions/*.npz": read_predictions,
     "stability/*/*.json": _read_estimate,
 }
