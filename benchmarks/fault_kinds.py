@@ -21,6 +21,7 @@ from fault_trial import START, Trial, kill_group
 SPREAD = 0.6180339887
 """Moments this far apart, on a circle, are spread evenly however many there are."""
 DAY = 86400
+CLUSTER = ("--workers", "2")
 MIB = 2**20
 
 CLOCK = """
@@ -46,7 +47,7 @@ class Skipped(Exception):
 class Fault:
     """``hurt`` does it, on the runs of ``engine``; ``said`` names it in the table.
 
-    It is tried ``tries`` times, of which up to ``blows`` hit one folder.
+    It is tried ``tries`` times, of which up to ``blows`` hit one folder; ``where`` the runs go are options of ``run``.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Fault:
     tries: int = 10
     engine: str = "cpu"
     blows: int = 1
+    where: tuple[str, ...] = ("--threads", "2")
 
 
 # Killed
@@ -88,13 +90,26 @@ def kill_worker(trial: Trial) -> None:
         trial.listen("worker process")
 
 
-def workers_of(parent: int) -> list[int]:
+def kill_cluster_workers(trial: Trial) -> None:
+    """One worker of a cluster at work and then another; they are started again, and the run ends by itself."""
+    process = trial.start()
+    for number in range(2):
+        trial.wait_to_strike(process, START + (1 - START) * ((trial.part + number * SPREAD) % 1))
+        if workers := workers_of(process.pid, b"spawn_main("):
+            os.kill(trial.rng.choice(workers), signal.SIGKILL)
+    trial.code = process.wait()
+    trial.lost += trial.code != 0
+    if "its worker died" in trial.said():
+        trial.listen("its worker died")
+
+
+def workers_of(parent: int, mark: bytes = b"popen_loky") -> list[int]:
     """The worker processes of a run, by their command lines."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended
             status, command = (folder / "stat").read_text(), (folder / "cmdline").read_bytes()
-            if int(status.rpartition(")")[2].split()[1]) == parent and b"popen_loky" in command:
+            if int(status.rpartition(")")[2].split()[1]) == parent and mark in command:
                 found.append(int(folder.name))
     return found
 
@@ -233,6 +248,17 @@ FAULTS = (
         blows=4,
     ),
     Fault("kill-worker", "one worker process killed (kill -9)", kill_worker, engine="reference"),
+    Fault(
+        "kill-cluster", "all processes killed (kill -9), a cluster", kill, engine="reference", blows=4, where=CLUSTER
+    ),
+    Fault(
+        "cluster-workers",
+        "two workers of a cluster killed (kill -9)",
+        kill_cluster_workers,
+        tries=20,
+        engine="reference",
+        where=CLUSTER,
+    ),
     Fault("disk-full", "disk full, then freed", disk_full),
     Fault("read-only", "folder read-only, then unlocked", read_only),
     Fault("half-a-line", "half a line at the end of a file", half_a_line),

@@ -51,9 +51,9 @@ START = 0.25
 class Trial:
     """``results`` is the folder that is hurt, ``sound`` one of the same runs undisturbed, which took ``life``.
 
-    ``part`` from 0 to 1 says at which part of it this try strikes, ``blows`` how often. ``lost`` counts what the fault
-    itself found lost, ``told`` is what the user was told of it; ``undo`` is called when all is counted. ``code`` is
-    that of the last run.
+    ``part`` from 0 to 1 says at which part of it this try strikes, ``blows`` how often; ``where`` the runs go.
+    ``lost`` counts what the fault itself found lost, ``told`` is what the user was told of it; ``undo`` is called when
+    all is counted. ``code`` is that of the last run.
     """
 
     results: Path
@@ -63,6 +63,7 @@ class Trial:
     part: float
     rng: random.Random
     blows: int = 1
+    where: tuple[str, ...] = ("--threads", "2")
     lost: int = 0
     told: str = ""
     phases: list[str] = field(default_factory=list)
@@ -81,7 +82,7 @@ class Trial:
     def start(self, prelude: str = "", **options: Any) -> subprocess.Popen[bytes]:
         """Starts ``sysid-tbptt run`` in a process group of its own, after some Python code, if any."""
         arguments = ["run", str(SUITE), "--results", str(self.results), "--engine", self.engine]
-        arguments += ["--steps", str(STEPS[self.engine]), "--threads", "2", "--checkpoint", "0", "--keep-weights"]
+        arguments += ["--steps", str(STEPS[self.engine]), *self.where, "--checkpoint", "0", "--keep-weights"]
         code = f"{prelude}\nimport sys\nfrom sysid_tbptt.cli import main\nsys.exit(main({arguments!r}))"
         self.output.append(self.results.with_suffix(f".{len(self.output)}.txt"))
         options |= {"start_new_session": True, "env": os.environ | {"TMPDIR": str(self.results.parent)}}

@@ -91,7 +91,7 @@ class Session:
         rng = random.Random(f"{row['seed']} {fault.name} {row['tries']} {len(self.spent)}")
         part = (row["tries"] * SPREAD + rng.random() / wanted) % 1
         place = Path(tempfile.mkdtemp(dir=self.folder)) / "results"
-        trial = Trial(place, sound, fault.engine, life, part, rng, min(fault.blows, wanted - row["tries"]))
+        trial = Trial(place, sound, fault.engine, life, part, rng, min(fault.blows, wanted - row["tries"]), fault.where)
         try:
             fault.hurt(trial)
             trial.recover()

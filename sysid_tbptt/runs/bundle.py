@@ -27,8 +27,6 @@ from .worker import Task, perform
 BUNDLE_SECONDS = 60.0
 """A bundle is meant to last so long at least, so that sending it costs little."""
 
-_STEPS_SECONDS = 1.0
-
 _ALONE = threading.Lock()
 """Of a worker that takes several bundles at a time: engines that do not share a process."""
 
@@ -46,13 +44,14 @@ Message = tuple[str, str, Kind, str, Any]
 class Bundle:
     """Runs of one data set, which is of the ``revision``; ``data`` names the variable of the cluster that holds it,
     where one does. ``states`` holds the checkpoints to go on from, by run_id; ``queue`` names the queue that the
-    driver listens to."""
+    driver listens to, and ``steps_s`` is the time between two messages that only tell how far a run is."""
 
     name: str
     queue: str
     tasks: tuple[Task, ...]
     revision: str
     data: str | None
+    steps_s: float
     states: Mapping[str, bytes] = field(default_factory=dict)
     version: str = field(default_factory=lambda: _version())
 
@@ -157,7 +156,7 @@ class _Line:
     def __init__(self, bundle: Bundle, start: str, run_id: str) -> None:
         self.head, self.run_id = (bundle.name, start), run_id
         self.queue, self.worker = Queue(bundle.queue, client=get_client()), get_worker()
-        self.key, self.told = self.worker.get_current_task(), 0.0
+        self.key, self.steps_s, self.told = self.worker.get_current_task(), bundle.steps_s, 0.0
 
     def put(self, kind: Kind, payload: Any) -> None:
         self.queue.put([*self.head, kind, self.run_id, payload])
@@ -166,7 +165,7 @@ class _Line:
         self.put("begun", self.worker.address)
 
     def report(self, _slot: int, step: int) -> None:
-        if time.monotonic() - self.told > _STEPS_SECONDS:
+        if time.monotonic() - self.told > self.steps_s:
             self.told = time.monotonic()
             self.put("steps", step)
 

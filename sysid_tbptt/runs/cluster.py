@@ -26,6 +26,9 @@ TRIES = 3
 
 _LOOK_SECONDS, _GRACE_SECONDS = 0.1, 15.0
 
+_STEPS_A_SECOND = 50
+"""Messages that only tell how far runs are, from all workers together, about."""
+
 
 def execute(
     tasks: Sequence[Task],
@@ -49,8 +52,10 @@ def execute(
         StoreError: a file of a run cannot be written.
     """
     desk = _Desk(client, dict(resources), {task.run_id: task for task in tasks}, on_record, on_steps, tell)
+    cut = bundles(tasks, seconds, max(1, sum(client.nthreads().values())))
+    desk.steps_s = min(60.0, max(1.0, len(cut) / _STEPS_A_SECOND))
     try:
-        for bundle in bundles(tasks, seconds, max(1, sum(client.nthreads().values()))):
+        for bundle in cut:
             desk.send(bundle)
         while desk.flights:
             time.sleep(_LOOK_SECONDS)
@@ -83,6 +88,7 @@ class _Desk:
     on_record: OnRecord
     on_steps: OnSteps
     tell: Tell
+    steps_s: float = 1.0
     flights: dict[str, _Flight] = field(default_factory=dict)
     states: dict[str, bytes] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
@@ -99,8 +105,8 @@ class _Desk:
         tasks = tuple(tasks)
         data = _data(tasks[0])
         name = f"{self.name}-{next(self.number)}"
-        given = self.given.get(data.revision)
-        bundle = Bundle(name, self.name, tasks, data.revision, given.name if given else None, self._states(tasks))
+        held_by = self.given[data.revision].name if data.revision in self.given else None
+        bundle = Bundle(name, self.name, tasks, data.revision, held_by, self.steps_s, self._states(tasks))
         others = [address for address in self.client.nthreads() if address != avoid] if avoid else []
         future = self.client.submit(
             perform_bundle,
