@@ -23,6 +23,9 @@ COLUMNS = {
     "changed": "other numbers",
     "told": "what the user is told",
 }
+BEGIN, END = "<!-- faults: made by `make faults` -->", "<!-- end of faults -->"
+"""Marks of the place of the table in a page."""
+
 LEGEND = """\
 Each try starts `sysid-tbptt run` on six short runs, does the harm, types the same command until all is done, and
 compares every record with those of an undisturbed run: to the bit, but for times. `lost` counts records that are not
@@ -70,13 +73,26 @@ def write(path: Path, table: Mapping[str, Any]) -> None:
     write_whole(path.with_name("table.md"), markdown(table["rows"]).encode())
 
 
+def write_into(page: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Puts the table between the marks of a page that has them."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if begin and end:
+        write_whole(page, f"{before}{BEGIN}\n{table(rows)}\n{END}{after}".encode())
+
+
+def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """The table alone; rows without a try are left out."""
+    lines = [[cell(row[column]) for column in COLUMNS] for row in rows.values() if row["tries"]]
+    return grid(list(COLUMNS.values()), lines)
+
+
 def markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """The page of the table, with what it was made from; rows without a try are left out."""
     rows = {name: row for name, row in rows.items() if row["tries"]}
-    lines = [[cell(row[column]) for column in COLUMNS] for row in rows.values()]
     kills = [f"- {row['said']}: " + _struck(row["phases"]) for row in rows.values() if row["phases"]]
     notes = dict.fromkeys(", ".join(f"{k} {v}" for k, v in row["made"].items()) for row in rows.values())
-    parts = ["# What a results folder survives", grid(list(COLUMNS.values()), lines), LEGEND]
+    parts = ["# What a results folder survives", table(rows), LEGEND]
     parts += ["When it struck, by what was on disk then:\n\n" + "\n".join(kills)] if kills else []
     parts += ["Made by `make faults`: " + "; ".join(notes) + "."]
     return "\n\n".join(part.strip() for part in parts) + "\n"

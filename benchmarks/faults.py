@@ -37,6 +37,8 @@ def main() -> int:
             session.perform(fault)
     del table[UNDER_WAY]
     fault_table.write(path, table)
+    if options.page:
+        fault_table.write_into(Path(options.page), table["rows"])
     return int(session.bad)
 
 
@@ -47,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--tries", type=int, metavar="N", help="tries of each (default: 10 to 70)")
     options.add_argument("--seed", type=int, default=0, metavar="S", help="draws the moments (default: 0)")
     options.add_argument("--results", default="results", metavar="FOLDER", help="where the table goes")
+    options.add_argument("--page", metavar="FILE", help="a page that has the marks of a place for the table")
     return options
 
 

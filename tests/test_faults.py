@@ -113,5 +113,16 @@ def test_the_committed_table_is_that_of_its_rows_and_of_the_readme():
     rows = json.loads((COMMITTED / "faults.json").read_text())["rows"]
     text = (COMMITTED / "table.md").read_text()
     assert text == fault_table.markdown(rows)
-    table = [line for line in text.splitlines() if line.startswith("|")]
-    assert "\n".join(table) in (ROOT / "README.md").read_text()
+    assert f"{fault_table.BEGIN}\n{fault_table.table(rows)}\n{fault_table.END}" in (ROOT / "README.md").read_text()
+
+
+def test_the_table_is_put_into_a_page_between_its_marks(tmp_path):
+    import fault_table
+
+    row = fault_table.new_row("fault", seed=1)
+    fault_table.add(row, ALL_WELL)
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{fault_table.BEGIN}\nold\n{fault_table.END}\nafter\n")
+    fault_table.write_into(page, {"fault": row, "not tried": fault_table.new_row("not tried", seed=1)})
+    inside = fault_table.table({"fault": row})
+    assert page.read_text() == f"before\n{fault_table.BEGIN}\n{inside}\n{fault_table.END}\nafter\n"
