@@ -26,6 +26,10 @@ COLUMNS = {
 BEGIN, END = "<!-- faults: made by `make faults` -->", "<!-- end of faults -->"
 """Marks of the place of the table in a page."""
 
+STRUCK = """\
+A quarter of the kills fall between the start of the program and its first file, the others are spread over its work.
+What was on disk when it struck, from this start or an earlier one:"""
+
 LEGEND = """\
 Each try starts `sysid-tbptt run` on six short runs, does the harm, types the same command until all is done, and
 compares every record with those of an undisturbed run: to the bit, but for times. `lost` counts records that are not
@@ -93,7 +97,7 @@ def markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
     kills = [f"- {row['said']}: " + _struck(row["phases"]) for row in rows.values() if row["phases"]]
     notes = dict.fromkeys(", ".join(f"{k} {v}" for k, v in row["made"].items()) for row in rows.values())
     parts = ["# What a results folder survives", table(rows), LEGEND]
-    parts += ["When it struck, by what was on disk then:\n\n" + "\n".join(kills)] if kills else []
+    parts += [f"{STRUCK}\n\n" + "\n".join(kills)] if kills else []
     parts += ["Made by `make faults`: " + "; ".join(notes) + "."]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     names = [fault.name for fault in FAULTS]
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
-    options.add_argument("--tries", type=int, metavar="N", help="tries of each (default: 10 to 70)")
+    options.add_argument("--tries", type=int, metavar="N", help="tries of each (default: 10 to 85)")
     options.add_argument("--seed", type=int, default=0, metavar="S", help="draws the moments (default: 0)")
     options.add_argument("--results", default="results", metavar="FOLDER", help="where the table goes")
     options.add_argument("--page", metavar="FILE", help="a page that has the marks of a place for the table")
