@@ -223,7 +223,7 @@ def second_run(trial: Trial) -> None:
 
 
 FAULTS = (
-    Fault("kill", "all processes killed (kill -9), threads", kill, tries=85, blows=4),
+    Fault("kill", "all processes killed (kill -9), threads", kill, tries=70, blows=4),
     Fault(
         "kill-processes",
         "all processes killed (kill -9), worker processes",

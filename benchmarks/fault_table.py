@@ -38,9 +38,17 @@ there, and tries in which the user was not told; `unreadable` lines that are no 
 """
 
 
-def new_row(said: str, seed: int) -> dict[str, Any]:
-    """A row without a try."""
-    return {"said": said, "seed": seed, "tries": 0, **dict.fromkeys(COUNTS, 0), "told": "", "phases": {}}
+def new_row(said: str, seed: int, wanted: int = 0) -> dict[str, Any]:
+    """A row without a try, of which so many are wanted."""
+    return {
+        "said": said,
+        "seed": seed,
+        "wanted": wanted,
+        "tries": 0,
+        **dict.fromkeys(COUNTS, 0),
+        "told": "",
+        "phases": {},
+    }
 
 
 def add(
@@ -67,14 +75,16 @@ def made() -> dict[str, str]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The rows by the faults' names, under ``rows``; empty where there is no file yet."""
-    return dict(json.loads(path.read_text())) if path.exists() else {"rows": {}}
+    """The rows by the faults' names; none where there is no file yet."""
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-def write(path: Path, table: Mapping[str, Any]) -> None:
-    """Writes the JSON file, and beside it ``table.md``."""
+def update(path: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Writes these rows by their faults' names, and ``table.md`` beside the JSON file; what other programs have written
+    since stays."""
+    table = read(path) | rows
     write_whole(path, (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode())
-    write_whole(path.with_name("table.md"), markdown(table["rows"]).encode())
+    write_whole(path.with_name("table.md"), markdown(table).encode())
 
 
 def write_into(page: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
