@@ -55,7 +55,7 @@ perf: $(VENV)/.installed-dev
 
 # Half an hour on two idle cores; goes on after a stop. FAULTS="--only kill --tries 5" for less.
 faults: $(VENV)/.installed
-	$(BIN)/python benchmarks/faults.py --results $(RESULTS) $(FAULTS)
+	$(BIN)/python benchmarks/faults.py --results $(RESULTS) --page README.md $(FAULTS)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest

@@ -23,6 +23,13 @@ COLUMNS = {
     "changed": "other numbers",
     "told": "what the user is told",
 }
+BEGIN, END = "<!-- faults: made by `make faults` -->", "<!-- end of faults -->"
+"""Marks of the place of the table in a page."""
+
+STRUCK = """\
+A quarter of the kills fall between the start of the program and its first file, the others are spread over its work.
+What was on disk when it struck, from this start or an earlier one:"""
+
 LEGEND = """\
 Each try starts `sysid-tbptt run` on six short runs, does the harm, types the same command until all is done, and
 compares every record with those of an undisturbed run: to the bit, but for times. `lost` counts records that are not
@@ -31,9 +38,17 @@ there, and tries in which the user was not told; `unreadable` lines that are no 
 """
 
 
-def new_row(said: str, seed: int) -> dict[str, Any]:
-    """A row without a try."""
-    return {"said": said, "seed": seed, "tries": 0, **dict.fromkeys(COUNTS, 0), "told": "", "phases": {}}
+def new_row(said: str, seed: int, wanted: int = 0) -> dict[str, Any]:
+    """A row without a try, of which so many are wanted."""
+    return {
+        "said": said,
+        "seed": seed,
+        "wanted": wanted,
+        "tries": 0,
+        **dict.fromkeys(COUNTS, 0),
+        "told": "",
+        "phases": {},
+    }
 
 
 def add(
@@ -60,24 +75,39 @@ def made() -> dict[str, str]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The rows by the faults' names, under ``rows``; empty where there is no file yet."""
-    return dict(json.loads(path.read_text())) if path.exists() else {"rows": {}}
+    """The rows by the faults' names; none where there is no file yet."""
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-def write(path: Path, table: Mapping[str, Any]) -> None:
-    """Writes the JSON file, and beside it ``table.md``."""
+def update(path: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Writes these rows by their faults' names, and ``table.md`` beside the JSON file; what other programs have written
+    since stays."""
+    table = read(path) | rows
     write_whole(path, (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode())
-    write_whole(path.with_name("table.md"), markdown(table["rows"]).encode())
+    write_whole(path.with_name("table.md"), markdown(table).encode())
+
+
+def write_into(page: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Puts the table between the marks of a page that has them."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if begin and end:
+        write_whole(page, f"{before}{BEGIN}\n{table(rows)}\n{END}{after}".encode())
+
+
+def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """The table alone; rows without a try are left out."""
+    lines = [[cell(row[column]) for column in COLUMNS] for row in rows.values() if row["tries"]]
+    return grid(list(COLUMNS.values()), lines)
 
 
 def markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """The page of the table, with what it was made from; rows without a try are left out."""
     rows = {name: row for name, row in rows.items() if row["tries"]}
-    lines = [[cell(row[column]) for column in COLUMNS] for row in rows.values()]
     kills = [f"- {row['said']}: " + _struck(row["phases"]) for row in rows.values() if row["phases"]]
     notes = dict.fromkeys(", ".join(f"{k} {v}" for k, v in row["made"].items()) for row in rows.values())
-    parts = ["# What a results folder survives", grid(list(COLUMNS.values()), lines), LEGEND]
-    parts += ["When it struck, by what was on disk then:\n\n" + "\n".join(kills)] if kills else []
+    parts = ["# What a results folder survives", table(rows), LEGEND]
+    parts += [f"{STRUCK}\n\n" + "\n".join(kills)] if kills else []
     parts += ["Made by `make faults`: " + "; ".join(notes) + "."]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

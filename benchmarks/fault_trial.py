@@ -146,13 +146,13 @@ class Trial:
         """Tells by what is on disk how far a run that was killed had come."""
         n_done, n_all = len(records(self.results)[0]), len(records(self.sound)[0])
         if list(self.results.rglob(".*.tmp")):
-            self.phases.append("in the middle of a write")
+            self.phases.append("half a write")
         elif n_done == n_all:
-            self.phases.append("end")
+            self.phases.append("all records")
         elif n_done or list(self.results.glob("checkpoints/*")):
-            self.phases.append("training")
+            self.phases.append("a part")
         else:
-            self.phases.append("start")
+            self.phases.append("nothing")
 
     def count(self) -> dict[str, int]:
         """What the folder has, beside what it should have."""

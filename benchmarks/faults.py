@@ -20,23 +20,21 @@ import fault_table
 from fault_kinds import FAULTS, SPREAD, Fault, Skipped
 from fault_trial import Life, NotEnding, Trial, undisturbed
 
-UNDER_WAY = "under_way"
-"""Key of the JSON file: the call that was stopped, and what is left of it."""
-
 
 def main() -> int:
     options = parser().parse_args()
     path = Path(options.results) / "reliability" / "faults.json"
     faults = [fault for fault in FAULTS if fault.name in options.only]
     tries = {fault.name: options.tries or fault.tries for fault in faults}
-    table = begin(fault_table.read(path), {"seed": options.seed, "tries": tries})
+    rows = begin(fault_table.read(path), options.seed, tries)
+    fault_table.update(path, rows)
     print(f"seed {options.seed}; table: {path.with_name('table.md')}", flush=True)
     with tempfile.TemporaryDirectory(prefix="sysid-tbptt-faults-") as folder:
-        session = Session(Path(folder), path, table, tries)
+        session = Session(Path(folder), path, rows)
         for fault in faults:
             session.perform(fault)
-    del table[UNDER_WAY]
-    fault_table.write(path, table)
+    if options.page:
+        fault_table.write_into(Path(options.page), fault_table.read(path))
     return int(session.bad)
 
 
@@ -47,51 +45,54 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--tries", type=int, metavar="N", help="tries of each (default: 10 to 70)")
     options.add_argument("--seed", type=int, default=0, metavar="S", help="draws the moments (default: 0)")
     options.add_argument("--results", default="results", metavar="FOLDER", help="where the table goes")
+    options.add_argument("--page", metavar="FILE", help="a page that has the marks of a place for the table")
     return options
 
 
-def begin(table: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """The table to go on with: where the last call asked for the same and was stopped its rows, else new ones."""
-    if table.get(UNDER_WAY) != asked:
-        said = {fault.name: fault.said for fault in FAULTS}
-        table["rows"] |= {name: fault_table.new_row(said[name], asked["seed"]) for name in asked["tries"]}
-        table[UNDER_WAY] = asked
-    return table
+def begin(rows: Mapping[str, dict[str, Any]], seed: int, tries: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """The rows to go on with: those of a call that asked for the same and was stopped, else new ones."""
+    said = {fault.name: fault.said for fault in FAULTS}
+    known = {name: rows.get(name, {}) for name in tries}
+    same = all((row.get("seed"), row.get("wanted")) == (seed, tries[name]) for name, row in known.items())
+    if same and any(row["tries"] < row["wanted"] for row in known.values()):
+        return known
+    return {name: fault_table.new_row(said[name], seed, wanted) for name, wanted in tries.items()}
 
 
 class Session:
     """One call: the undisturbed runs of each engine, and the tries done and left."""
 
-    def __init__(self, folder: Path, path: Path, table: dict[str, Any], tries: Mapping[str, int]) -> None:
-        self.folder, self.path, self.table, self.tries = folder, path, table, tries
+    def __init__(self, folder: Path, path: Path, rows: Mapping[str, dict[str, Any]]) -> None:
+        self.folder, self.path, self.rows = folder, path, rows
         self.sound: dict[str, tuple[Path, Life]] = {}
         self.spent: list[tuple[float, int]] = []
         self.bad = False
 
     def perform(self, fault: Fault) -> None:
         """All tries of a fault."""
-        row, wanted = self.table["rows"][fault.name], self.tries[fault.name]
-        while row["tries"] < wanted:
+        row = self.rows[fault.name]
+        while row["tries"] < row["wanted"]:
             began = time.monotonic()
             try:
-                done = self.attempt(fault, row, wanted)
+                done = self.attempt(fault, row)
             except Skipped as reason:
                 print(f"{fault.name}: left out: {reason}", flush=True)
-                del self.table["rows"][fault.name]
-                return
-            fault_table.write(self.path, self.table)
+                row["wanted"] = 0
+                done = 0
+            fault_table.update(self.path, {fault.name: row})
             self.spent.append((time.monotonic() - began, done))
-            self.say(fault, row, wanted)
+            self.say(fault, row)
 
-    def attempt(self, fault: Fault, row: dict[str, Any], wanted: int) -> int:
+    def attempt(self, fault: Fault, row: dict[str, Any]) -> int:
         """Hurts one folder at moments spread over the life of the run; returns how often."""
         if fault.engine not in self.sound:
             self.sound[fault.engine] = undisturbed(self.folder, fault.engine)
         sound, life = self.sound[fault.engine]
         rng = random.Random(f"{row['seed']} {fault.name} {row['tries']} {len(self.spent)}")
-        part = (row["tries"] * SPREAD + rng.random() / wanted) % 1
+        part = (row["tries"] * SPREAD + rng.random() / row["wanted"]) % 1
         place = Path(tempfile.mkdtemp(dir=self.folder)) / "results"
-        trial = Trial(place, sound, fault.engine, life, part, rng, min(fault.blows, wanted - row["tries"]), fault.where)
+        blows = min(fault.blows, row["wanted"] - row["tries"])
+        trial = Trial(place, sound, fault.engine, life, part, rng, blows, fault.where)
         try:
             fault.hurt(trial)
             trial.recover()
@@ -103,14 +104,14 @@ class Session:
         shutil.rmtree(place.parent)
         return done
 
-    def say(self, fault: Fault, row: dict[str, Any], wanted: int) -> None:
+    def say(self, fault: Fault, row: dict[str, Any]) -> None:
         counts = {name: row[name] for name in fault_table.COUNTS}
         self.bad |= any(value for name, value in counts.items() if name != "records")
-        left = sum(n - self.table["rows"].get(name, {"tries": n})["tries"] for name, n in self.tries.items())
+        left = sum(row["wanted"] - row["tries"] for row in self.rows.values())
         seconds, done = map(sum, zip(*self.spent, strict=True))
         minutes = left * seconds / max(1, done) / 60
         told = ", ".join(f"{name} {value}" for name, value in counts.items())
-        print(f"{fault.name} {row['tries']}/{wanted}: {told}; about {minutes:.0f} min left", flush=True)
+        print(f"{fault.name} {row['tries']}/{row['wanted']}: {told}; about {minutes:.0f} min left", flush=True)
 
 
 if __name__ == "__main__":

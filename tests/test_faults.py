@@ -79,11 +79,10 @@ def test_rows_of_several_programs_make_one_table(tmp_path):
 
     path = tmp_path / "faults.json"
     for name in ("first", "second"):
-        table = fault_table.read(path)
-        row = table["rows"][name] = fault_table.new_row(f"the {name} | fault", seed=1)
+        row = fault_table.new_row(f"the {name} | fault", seed=1)
         fault_table.add(row, ALL_WELL | {"lost": 1}, tries=3, told="told so", phases=["start", "end", "end"])
         fault_table.add(row, ALL_WELL)
-        fault_table.write(path, table)
+        fault_table.update(path, {name: row})
     text = path.with_name("table.md").read_text()
     for name in ("first", "second"):
         assert f"| the {name} \\| fault | 4 | 4 | 1 | 0 | 0 | 0 | told so |" in text
@@ -93,12 +92,15 @@ def test_rows_of_several_programs_make_one_table(tmp_path):
 def test_a_call_that_was_stopped_goes_on_and_another_one_begins_anew():
     import faults
 
-    asked = {"seed": 0, "tries": {"kill": 5}}
-    table = faults.begin({"rows": {"other": {"tries": 7}}}, asked)
-    table["rows"]["kill"]["tries"] = 3
-    assert faults.begin(table, asked)["rows"]["kill"]["tries"] == 3
-    assert faults.begin(table, asked | {"seed": 1})["rows"]["kill"]["tries"] == 0
-    assert table["rows"]["other"] == {"tries": 7}
+    asked = {"kill": 5, "clock": 2}
+    rows = faults.begin({"other": {"tries": 7}}, 0, asked)
+    assert [row["tries"] for row in rows.values()] == [0, 0]
+    rows["kill"]["tries"] = 5
+    assert faults.begin(rows, 0, asked)["kill"]["tries"] == 5
+    assert faults.begin(rows, 1, asked)["kill"]["tries"] == 0
+    assert faults.begin(rows, 0, asked | {"clock": 3})["kill"]["tries"] == 0
+    rows["clock"]["tries"] = 2
+    assert faults.begin(rows, 0, asked)["kill"]["tries"] == 0
 
 
 def test_every_fault_has_a_name_of_its_own():
@@ -110,8 +112,19 @@ def test_every_fault_has_a_name_of_its_own():
 def test_the_committed_table_is_that_of_its_rows_and_of_the_readme():
     import fault_table
 
-    rows = json.loads((COMMITTED / "faults.json").read_text())["rows"]
+    rows = json.loads((COMMITTED / "faults.json").read_text())
     text = (COMMITTED / "table.md").read_text()
     assert text == fault_table.markdown(rows)
-    table = [line for line in text.splitlines() if line.startswith("|")]
-    assert "\n".join(table) in (ROOT / "README.md").read_text()
+    assert f"{fault_table.BEGIN}\n{fault_table.table(rows)}\n{fault_table.END}" in (ROOT / "README.md").read_text()
+
+
+def test_the_table_is_put_into_a_page_between_its_marks(tmp_path):
+    import fault_table
+
+    row = fault_table.new_row("fault", seed=1)
+    fault_table.add(row, ALL_WELL)
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{fault_table.BEGIN}\nold\n{fault_table.END}\nafter\n")
+    fault_table.write_into(page, {"fault": row, "not tried": fault_table.new_row("not tried", seed=1)})
+    inside = fault_table.table({"fault": row})
+    assert page.read_text() == f"before\n{fault_table.BEGIN}\n{inside}\n{fault_table.END}\nafter\n"

@@ -304,11 +304,17 @@ def locked(root: str | Path) -> Iterator[list[Path]]:
         reason = error.strerror if isinstance(error, OSError) else "its file system has no locks"
         raise StoreError(f"{root}: cannot be written ({reason}); choose another --results folder") from error
     with lock:
-        found = leftovers(root)
-        for leftover in found:
-            with suppress(OSError):  # gone already, or a folder of such a name
-                leftover.unlink()
-        yield found
+        yield _sweep(root)
+        _sweep(root)  # of workers that were killed meanwhile
+
+
+def _sweep(root: Path) -> list[Path]:
+    """Takes away the leftovers of killed writes; tells which."""
+    found = leftovers(root)
+    for leftover in found:
+        with suppress(OSError):  # gone already, or a folder of such a name
+            leftover.unlink()
+    return found
 
 
 def _as_bytes(lines: Iterable[bytes]) -> bytes:

@@ -168,6 +168,8 @@ def test_leftovers_of_killed_writes_are_swept(tmp_path):
     leftover.touch()
     with locked(tmp_path):
         assert not leftover.exists()
+        leftover.touch()
+    assert not leftover.exists()
 
 
 def write_lines(path, *lines):
