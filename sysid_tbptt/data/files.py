@@ -252,7 +252,10 @@ def check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
 
 def check_numbers(path: Path, column: pd.Series[Any]) -> None:
     """Every cell holds a finite number; rows are counted from 1, the header not counted."""
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError as error:
+        raise DataError(f"{path}: column {column.name!r} holds a whole number beyond float64; mend it") from error
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size:
         cell = shown(str(column.iloc[bad[0]]))
