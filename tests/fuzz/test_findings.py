@@ -416,8 +416,9 @@ def tensors(path, **entries):
     return path
 
 
-def test_a_checkpoint_of_a_type_that_numpy_has_not_is_of_no_use(tmp_path):
-    path = tensors(tmp_path / "a.safetensors", w=("BF16", [2], 4), spent=("F64", [2], 16))
+@pytest.mark.parametrize(("dtype", "size"), [("BF16", 4), ("F8_E4M3", 2), ("F8_E5M2", 2)])
+def test_a_checkpoint_of_a_type_that_numpy_has_not_is_of_no_use(dtype, size, tmp_path):
+    path = tensors(tmp_path / "a.safetensors", w=(dtype, [2], size), spent=("F64", [2], 16))
     assert Checkpoint(path, "a").load() == (None, (0.0, 0.0))
 
 
