@@ -231,7 +231,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             cells = file.metadata.num_rows * max(1, file.metadata.num_columns)
             if cells > limits.TABLE_CELLS:
                 raise ValueError(f"{cells} cells where at most {limits.TABLE_CELLS} are read")
-            return file.read().to_pandas()
+            table = file.read()
+        table.validate(full=True)  # or else text that is no UTF-8 comes to light late
+        return table.to_pandas()
     except ImportError as error:
         raise DataError(
             f"{path}: reading Parquet needs pyarrow; install it with: pip install 'sysid-tbptt[parquet]'"

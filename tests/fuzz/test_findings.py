@@ -279,6 +279,16 @@ def test_a_parquet_file_is_refused_by_what_it_claims(tmp_path, monkeypatch):
         from_file(path, inputs=["u"], outputs=["y"], dt=1.0, split=(0.5, 0.25, 0.25))
 
 
+def test_text_that_is_no_utf_8_is_refused_where_it_is_read(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    words = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(struct.pack("<3i", 0, 1, 2)), pa.py_buffer(b"a\x9c")]
+    )
+    pq.write_table(pa.table({"test_set": words, "y_hat": [1.0, 2.0]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        read_outputs(tmp_path / "a.parquet", 1)
+
+
 # Arrays
 
 
@@ -582,6 +592,15 @@ def test_a_matlab_file_that_kills_its_reader_kills_another_process(tmp_path, mon
     monkeypatch.setattr(package, "kills_its_reader", lambda *_: True)
     with pytest.raises(DataError, match=r"x\.mat cannot be read: scipy's reader dies of it"):
         package.verify(PROCESS_NOISE_WH.raw, tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="memory cannot be limited here")
+def test_a_matlab_file_that_claims_all_memory_is_tried_within_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "TRIAL_BYTES", 4 * limits.GIB)
+    path = tmp_path / "x.mat"
+    rows, columns = 0x02000000, 0x00000300
+    path.write_bytes(struct.pack("<5i", 0, rows, columns, 0, 9) + b"dataMeas\0" + b"\0" * 32)
+    assert package.kills_its_reader(path, "of its own")
 
 
 def test_a_matlab_file_that_can_be_read_is_no_killer(tmp_path):
