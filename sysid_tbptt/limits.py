@@ -47,6 +47,9 @@ WEIGHTS_BYTES = 4 * GIB
 RAW_BYTES = 2 * GIB
 """A raw file of a data set unpacked, or a part of one that is read at once; the largest, electricity, has 0.7 GB."""
 
+TRIAL_BYTES = 8 * GIB
+"""Memory of the process that tries a MATLAB file, which with its libraries takes some 1 GiB to begin with."""
+
 ARCHIVE_BYTES = 8 * GIB
 """An archive of a data set unpacked; the largest has 0.4 GB packed."""
 

@@ -231,7 +231,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             cells = file.metadata.num_rows * max(1, file.metadata.num_columns)
             if cells > limits.TABLE_CELLS:
                 raise ValueError(f"{cells} cells where at most {limits.TABLE_CELLS} are read")
-            return file.read().to_pandas()
+            table = file.read()
+        table.validate(full=True)  # or else text that is no UTF-8 comes to light late
+        return table.to_pandas()
     except ImportError as error:
         raise DataError(
             f"{path}: reading Parquet needs pyarrow; install it with: pip install 'sysid-tbptt[parquet]'"
@@ -252,7 +254,10 @@ def check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
 
 def check_numbers(path: Path, column: pd.Series[Any]) -> None:
     """Every cell holds a finite number; rows are counted from 1, the header not counted."""
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError as error:
+        raise DataError(f"{path}: column {column.name!r} holds a whole number beyond float64; mend it") from error
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size:
         cell = shown(str(column.iloc[bad[0]]))

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .. import limits
 from ..errors import DataError
 from . import cache, unpacked
 from .checksums import CONTENT, SHA256
@@ -21,7 +22,21 @@ from .source import State
 
 SUBFOLDER = "nonlinear_benchmarks_cache"
 
-TRIAL = "import sys; from scipy.io import loadmat; loadmat(sys.argv[1])"
+TRIAL = """
+import sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
+except (ImportError, ValueError):  # not everywhere can memory be limited
+    pass
+from scipy.io import loadmat
+try:
+    loadmat(sys.argv[1])
+except MemoryError:
+    sys.exit(2)
+"""
+"""Exits with 1 where an error is raised, as Python does, and with more where memory runs out."""
+
 TRIAL_S = 600.0
 """Seconds that the trial of a file may take; the largest takes some ten."""
 
@@ -105,7 +120,7 @@ def _checked_sum(raw_set: RawSet, root: Path, path: Path) -> str:
     found = cache.sha256_of(path)
     if path.suffix.lower() == ".mat" and kills_its_reader(path, found):
         raise DataError(
-            f"{path} cannot be read: scipy's reader dies of it; truncated, damaged or of another version; "
+            f"{path} cannot be read: scipy's reader dies of it, or takes all memory; truncated, damaged or of another version; "
             f"{cache.remedy(path)} (source: {raw_set.origin})"
         )
     return found
@@ -113,10 +128,13 @@ def _checked_sum(raw_set: RawSet, root: Path, path: Path) -> str:
 
 @remembered
 def kills_its_reader(path: Path, _sha256: str) -> bool:
-    """Whether another process that reads a MATLAB file dies of it: scipy's reader trusts what a file claims, and a
-    damaged one can end the process. An error that it raises is no death."""
+    """Whether another process that reads a MATLAB file dies of it, or runs out of memory.
+
+    Scipy's reader trusts what a file claims, and a damaged one can end the process. An error that it raises is no death.
+    """
     try:
-        done = subprocess.run([sys.executable, "-I", "-c", TRIAL, path], capture_output=True, timeout=TRIAL_S)
+        command = (sys.executable, "-I", "-c", TRIAL, path, str(limits.TRIAL_BYTES))
+        done = subprocess.run(command, capture_output=True, timeout=TRIAL_S)
     except subprocess.TimeoutExpired:
         return True
     return done.returncode not in (0, 1)

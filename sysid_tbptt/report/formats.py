@@ -122,7 +122,7 @@ _LATEX = {
 
 def _escaped(text: str) -> str:
     """Text that is no markup; what begins with ``[`` or ``*`` would be an argument of the ``\\\\`` before it."""
-    text = "".join(_LATEX.get(character, character) for character in " ".join(text.splitlines()))
+    text = "".join(_LATEX.get(character, character) for character in " ".join(text.splitlines()).strip())
     return f"{{{text[0]}}}{text[1:]}" if text[:1] in ("[", "*") else text
 
 

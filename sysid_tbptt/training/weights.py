@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from .. import limits
@@ -33,8 +32,9 @@ def read_weights(path: str | Path) -> Weights:
     try:
         limits.check_plain(path, limits.WEIGHTS_BYTES, ModelError)
         weights = load_file(path)
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
-        # the last five: of types that torch has not
+    except ModelError:
+        raise
+    except Exception as error:  # safetensors raises of every kind where a tensor has a type that torch has not
         said = shown(str(error))
         raise ModelError(f"{path}: not a safetensors file ({said}); save the state_dict as safetensors") from error
     if other := [name for name, tensor in weights.items() if tensor.dtype not in _FLOATS]:

@@ -16,6 +16,7 @@ from tests.fuzz.mutations import plain as mutate
 __all__ = ["MENDED", "fuzz", "mutate", "seeds"]
 
 MENDED = {
+    "text that is no UTF-8: UnicodeDecodeError": "fuzzing",
     "rows that a few bytes claim: memory": "reading",
 }
 """Holes that were found here, by fuzzing or by reading the code; see `test_findings`."""

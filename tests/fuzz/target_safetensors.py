@@ -17,6 +17,7 @@ __all__ = ["MENDED", "fuzz", "mutate", "seeds"]
 
 MENDED = {
     "seconds of a checkpoint that are complex: TypeError": "fuzzing",
+    "a checkpoint of eight-bit numbers: AttributeError": "fuzzing",
     "a checkpoint without its seconds, or with three: KeyError, ValueError": "reading",
     "a checkpoint or weights of types that numpy or torch has not: TypeError": "reading",
     "names of layers without weights: a network of so many layers is built": "reading",

@@ -262,6 +262,13 @@ def test_a_table_is_of_a_bounded_size(tmp_path, monkeypatch):
         read_table(path)
 
 
+def test_a_number_beyond_float64_among_numbers_is_told(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("u,y\n" + "1,2\n" * 9 + f"1,{BIG}\n")
+    with pytest.raises(DataError, match=r"column 'y'.* beyond float64"):
+        from_file(path, inputs=["u"], outputs=["y"], dt=1.0, split=(0.5, 0.25, 0.25))
+
+
 def test_a_parquet_file_is_refused_by_what_it_claims(tmp_path, monkeypatch):
     pd = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
@@ -270,6 +277,16 @@ def test_a_parquet_file_is_refused_by_what_it_claims(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "TABLE_CELLS", 1999)
     with pytest.raises(DataError, match="2000 cells where at most 1999"):
         from_file(path, inputs=["u"], outputs=["y"], dt=1.0, split=(0.5, 0.25, 0.25))
+
+
+def test_text_that_is_no_utf_8_is_refused_where_it_is_read(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    words = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(struct.pack("<3i", 0, 1, 2)), pa.py_buffer(b"a\x9c")]
+    )
+    pq.write_table(pa.table({"test_set": words, "y_hat": [1.0, 2.0]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        read_outputs(tmp_path / "a.parquet", 1)
 
 
 # Arrays
@@ -409,8 +426,9 @@ def tensors(path, **entries):
     return path
 
 
-def test_a_checkpoint_of_a_type_that_numpy_has_not_is_of_no_use(tmp_path):
-    path = tensors(tmp_path / "a.safetensors", w=("BF16", [2], 4), spent=("F64", [2], 16))
+@pytest.mark.parametrize(("dtype", "size"), [("BF16", 4), ("F8_E4M3", 2), ("F8_E5M2", 2)])
+def test_a_checkpoint_of_a_type_that_numpy_has_not_is_of_no_use(dtype, size, tmp_path):
+    path = tensors(tmp_path / "a.safetensors", w=(dtype, [2], size), spent=("F64", [2], 16))
     assert Checkpoint(path, "a").load() == (None, (0.0, 0.0))
 
 
@@ -574,6 +592,15 @@ def test_a_matlab_file_that_kills_its_reader_kills_another_process(tmp_path, mon
     monkeypatch.setattr(package, "kills_its_reader", lambda *_: True)
     with pytest.raises(DataError, match=r"x\.mat cannot be read: scipy's reader dies of it"):
         package.verify(PROCESS_NOISE_WH.raw, tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="memory cannot be limited here")
+def test_a_matlab_file_that_claims_all_memory_is_tried_within_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "TRIAL_BYTES", 4 * limits.GIB)
+    path = tmp_path / "x.mat"
+    rows, columns = 0x02000000, 0x00000300
+    path.write_bytes(struct.pack("<5i", 0, rows, columns, 0, 9) + b"dataMeas\0" + b"\0" * 32)
+    assert package.kills_its_reader(path, "of its own")
 
 
 def test_a_matlab_file_that_can_be_read_is_no_killer(tmp_path):
