@@ -130,7 +130,7 @@ def _checked_sum(raw_set: RawSet, root: Path, path: Path) -> str:
 def kills_its_reader(path: Path, _sha256: str) -> bool:
     """Whether another process that reads a MATLAB file dies of it, or runs out of memory.
 
-    Scipy's reader trusts what a file claims, and a damaged one can end the process. An error that is raised is no death.
+    Scipy's reader trusts what a file claims, and a damaged one can end the process. An error that it raises is none.
     """
     try:
         command = (sys.executable, "-I", "-c", TRIAL, path, str(limits.TRIAL_BYTES))
