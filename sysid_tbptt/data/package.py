@@ -120,8 +120,8 @@ def _checked_sum(raw_set: RawSet, root: Path, path: Path) -> str:
     found = cache.sha256_of(path)
     if path.suffix.lower() == ".mat" and kills_its_reader(path, found):
         raise DataError(
-            f"{path} cannot be read: scipy's reader dies of it, or takes all memory; truncated, damaged or of another version; "
-            f"{cache.remedy(path)} (source: {raw_set.origin})"
+            f"{path} cannot be read: scipy's reader dies of it, or takes all memory; truncated, damaged or of another "
+            f"version; {cache.remedy(path)} (source: {raw_set.origin})"
         )
     return found
 
@@ -130,7 +130,7 @@ def _checked_sum(raw_set: RawSet, root: Path, path: Path) -> str:
 def kills_its_reader(path: Path, _sha256: str) -> bool:
     """Whether another process that reads a MATLAB file dies of it, or runs out of memory.
 
-    Scipy's reader trusts what a file claims, and a damaged one can end the process. An error that it raises is no death.
+    Scipy's reader trusts what a file claims, and a damaged one can end the process. An error that it raises is none.
     """
     try:
         command = (sys.executable, "-I", "-c", TRIAL, path, str(limits.TRIAL_BYTES))
