@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 import threading
 import time
@@ -122,9 +123,8 @@ def _held(bundle: Bundle) -> Dataset | None:
 
 @lru_cache(maxsize=2)
 def _received(name: str) -> Dataset:
-    """The data set that the driver gave to the cluster. No dependency of the bundle, which would bind it to where the
-    data are."""
-    data: Dataset = Variable(name, client=get_client()).get().result()
+    """The data set that the driver gave to the scheduler, which outlives the workers."""
+    data: Dataset = pickle.loads(Variable(name, client=get_client()).get())
     return data
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from distributed import Client, Future, Queue, Variable
 
@@ -229,7 +229,7 @@ class _Desk:
         data = _data(task)
         if data.revision not in self.given:
             variable = Variable(f"{self.name}-data-{data.revision}", client=self.client)
-            variable.set(self.client.submit(_same, data, key=variable.name))
+            variable.set(pickle.dumps(data))
             self.given[data.revision] = variable
 
     def _drop(self, name: str) -> None:
@@ -263,8 +263,3 @@ class _Desk:
 
 def _data(task: Task) -> Dataset:
     return load_dataset(task.config.dataset, task.config.split, task.config.horizon)
-
-
-def _same(data: Any) -> Any:
-    """Holds a data set on a worker, for the others to copy; when that worker dies it is made anew."""
-    return data

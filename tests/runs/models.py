@@ -44,5 +44,9 @@ def hopeless(**_: int) -> Moody:
     return Moody(10**9)
 
 
+def calm(**_: int) -> Moody:
+    return Moody(0)
+
+
 def moody(**_: int) -> Moody:
     return Moody(1)

@@ -74,7 +74,7 @@ def test_records_equal_those_made_inline_to_the_bit(engine, cluster, runs, tmp_p
 
 
 def test_a_data_set_that_workers_have_is_not_sent(cluster, monkeypatch):
-    monkeypatch.setattr(cluster_module, "_same", None)
+    monkeypatch.setattr(cluster_module.pickle, "dumps", None)
     config = config_of(dataset="sim_linear", split="paper", steps=3)
     assert told([config], cluster=cluster)[0][0].status == "ok"
 
@@ -162,17 +162,14 @@ def _after(seconds, action):
     return wait_and_act
 
 
-def test_runs_wait_for_a_worker_with_the_resource(cluster, runs, tmp_path):
-    demanding = Cluster(cluster.client, {"TEST_CARD": 1.0})
-    records = []
-    thread = threading.Thread(target=lambda: records.extend(told(runs(0), engine="reference", cluster=demanding)[0]))
-    thread.start()
-    thread.join(1)
-    assert records == []
-    address = next(iter(cluster.client.nthreads()))
+def test_runs_go_to_workers_with_the_resource_alone(cluster, runs, moods):
+    address, _ = sorted(cluster.client.nthreads())
     cluster.client.run(_gain_a_card, workers=[address])
-    thread.join()
-    assert [record.status for record in records] == ["ok"]
+    demanding = Cluster(cluster.client, {"TEST_CARD": 1.0})
+    configs = runs(*range(6), model="tests.runs.models:calm", steps=1)
+    records, _ = told(configs, engine="reference", cluster=demanding)
+    assert {record.status for record in records} == {"ok"}
+    assert set(moods.read_text().split()) == {str(cluster.client.run(os.getpid, workers=[address])[address])}
 
 
 async def _gain_a_card(dask_worker):
