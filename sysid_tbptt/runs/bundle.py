@@ -31,13 +31,14 @@ BUNDLE_SECONDS = 60.0
 _ALONE = threading.Lock()
 """Of a worker that takes several bundles at a time: engines that do not share a process."""
 
-Kind = Literal["begun", "steps", "state", "record", "ended"]
+Kind = Literal["begun", "steps", "state", "record", "lacking", "ended"]
 Message = tuple[str, str, Kind, str, Any]
 """Bundle, its start (one that a scheduler begins anew has another), kind, run_id, and
 
 - of ``begun`` the worker's address, of ``steps`` how many are done,
 - of ``state`` the bytes of a checkpoint, of ``record`` its line and the bytes of the files that the task keeps,
-- of ``ended`` nothing, and no run_id.
+- of ``lacking`` nothing, and no run_id: the data set is neither at hand there nor on the cluster,
+- of ``ended`` the same, at the end of the bundle.
 """
 
 
@@ -81,9 +82,8 @@ def _data_of(task: Task) -> tuple[str, str, int | None]:
     return task.config.dataset, task.config.split, task.config.horizon
 
 
-def perform_bundle(bundle: Bundle) -> bool:
-    """Performs the runs until they are done or the bundle is cancelled; False if the data set is neither at hand here
-    nor on the cluster, and nothing was done.
+def perform_bundle(bundle: Bundle) -> None:
+    """Performs the runs until they are done or the bundle is cancelled.
 
     Raises:
         EngineError: another version of this package is installed here than where the bundle comes from.
@@ -92,19 +92,19 @@ def perform_bundle(bundle: Bundle) -> bool:
         raise EngineError(
             f"the worker {get_worker().address} has {_version()}, the driver {bundle.version}; install the same version"
         )
+    start = uuid.uuid4().hex
     data = _held(bundle) or (_received(bundle.data) if bundle.data else None)
     if data is None:
-        return False
+        _Line(bundle, start, "").put("lacking", None)
+        return
     torch.set_num_threads(1)  # there are as many workers as runs at a time
-    start = uuid.uuid4().hex
     with tempfile.TemporaryDirectory() as folder:
         for task in bundle.tasks:
             line = _Line(bundle, start, task.run_id)
             if line.stopping:
                 break
             _perform(replace(task, data=data), line, Path(folder), bundle.states.get(task.run_id))
-        _Line(bundle, start, "").put("ended", None)
-    return True
+    _Line(bundle, start, "").put("ended", None)
 
 
 def _version() -> str:
