@@ -24,7 +24,7 @@ from .worker import Task, failure
 TRIES = 3
 """A run that fails, or whose worker dies, so often without getting on is recorded as a failure."""
 
-_LOOK_SECONDS, _GRACE_SECONDS = 0.1, 15.0
+_LOOK_SECONDS, _MISS_SECONDS, _GRACE_SECONDS = 0.1, 1.0, 15.0
 
 _LET_GO = "its worker let go of it"
 
@@ -94,6 +94,7 @@ class _Desk:
     tell: Tell
     steps_s: float = 1.0
     stopping: bool = False
+    looked: float = 0.0
     flights: dict[str, _Flight] = field(default_factory=dict)
     states: dict[str, bytes] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
@@ -132,7 +133,7 @@ class _Desk:
             if flight := self.flights.pop(name, None):
                 failed = flight.future.status == "error"
                 self._send_again(flight, one_line(flight.future.exception()) if failed else _LET_GO)
-        self._free_the_stranded()
+        self._miss_the_dead()
 
     def stop(self) -> None:
         """Lets the runs under way send their states, and keeps the records of those that have just ended."""
@@ -233,15 +234,17 @@ class _Desk:
             self.given[data.revision] = variable
         self.send(tasks, again=True)
 
-    def _free_the_stranded(self) -> None:
-        """Sends to any worker what was meant for workers that are gone."""
-        waiting = {name: flight for name, flight in self.flights.items() if flight.others and not flight.start}
-        if not waiting:
+    def _miss_the_dead(self) -> None:
+        """Takes back what workers that are gone were at, or what was meant for them alone."""
+        if time.monotonic() - self.looked < _MISS_SECONDS:
             return
-        alive = self.client.nthreads().keys()
-        for name in [name for name, flight in waiting.items() if flight.others.isdisjoint(alive)]:
-            self.flights[name].future.cancel()
-            self.send(self.flights.pop(name).tasks, again=True)
+        self.looked, alive = time.monotonic(), self.client.nthreads().keys()
+        for name, flight in list(self.flights.items()):
+            if flight.start and flight.worker not in alive:
+                self._drop(name)
+            elif flight.others and flight.others.isdisjoint(alive):
+                flight.future.cancel()
+                self.send(self.flights.pop(name).tasks, again=True)
 
     def _drop(self, name: str) -> None:
         flight = self.flights.pop(name)

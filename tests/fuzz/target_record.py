@@ -49,7 +49,7 @@ def seeds() -> list[bytes]:
 def fuzz(data: bytes, folder: Path) -> None:
     path = folder / "x.jsonl"
     path.write_bytes(data)
-    found = [one for _, one in read_lines(path)]
+    found = list(read_lines(path))
     if found and all(isinstance(one, Damage) for one in found):
         raise StoreError(str(found[0]))
     for one in found:
