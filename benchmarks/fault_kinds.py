@@ -95,7 +95,7 @@ def kill_cluster_workers(trial: Trial) -> None:
     process = trial.start()
     for number in range(2):
         trial.wait_to_strike(process, START + (1 - START) * ((trial.part + number * SPREAD) % 1))
-        if workers := workers_of(process.pid, b"spawn_main("):
+        if workers := workers_of(process.pid, b"dask_worker"):
             os.kill(trial.rng.choice(workers), signal.SIGKILL)
     trial.code = process.wait()
     trial.lost += trial.code != 0

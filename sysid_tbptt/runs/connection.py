@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .. import limits
 from ..errors import ConfigError, EngineError, complaints, one_line
 from .executors import OnRecord, OnSteps, Tell
+from .local_workers import kept_alive
 from .worker import Task
 
 if TYPE_CHECKING:
@@ -116,10 +117,15 @@ def _started(scheduler: str | None, workers: int | None, file: str | Path | None
         yield cluster
 
 
-def _local(workers: int) -> Any:
+@contextmanager
+def _local(workers: int) -> Iterator[Any]:
     from distributed import LocalCluster
 
-    return LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as cluster,
+        kept_alive(cluster.scheduler_address, workers),
+    ):
+        yield cluster
 
 
 def _described(file: Path) -> Any:

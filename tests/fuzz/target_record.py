@@ -57,14 +57,14 @@ def fuzz(data: bytes, folder: Path) -> None:
             str(one).encode()
             assert len(one.reason) < 5000, "a long reason"
             continue
-        line = one.to_line()
+        line = one.record.to_line()
         again = RunRecord.from_line(line)
         assert again.to_line() == line, "a record is not what it is written as"
-        for place in _places(Store(folder / "none"), one):
+        for place in _places(Store(folder / "none"), one.record):
             assert place.resolve().is_relative_to(folder), f"a file outside: {place}"
             assert len(place.name.encode()) < 220, f"a long name: {place}"
             place.is_file()
-        assert len(frame([one])) >= 1
+        assert len(frame([one.record])) >= 1
 
 
 def _places(store: Store, one: RunRecord) -> list[Path]:
