@@ -9,6 +9,7 @@ import zipfile
 from functools import partial
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 from sysid_tbptt.data import cache
 from sysid_tbptt.data.forecasting import Raw, column_of, lstnet, uci_electricity
@@ -78,6 +79,6 @@ def fuzz(data: bytes, folder: Path) -> None:
     place = folder / "forecasting"
     place.mkdir(exist_ok=True)
     (place / raw.file).write_bytes(data[1:])
-    os.environ[cache.ENVIRONMENT] = str(folder)
-    found = raw.load("paper")
+    with patch.dict(os.environ, {cache.ENVIRONMENT: str(folder)}):
+        found = raw.load("paper")
     assert len(found.test[0]) == 8
