@@ -28,6 +28,9 @@ from .worker import Task, perform
 BUNDLE_SECONDS = 60.0
 """A bundle is meant to last so long at least, so that sending it costs little."""
 
+_GET_SECONDS = 10
+"""A variable is there before the bundle that names it, and gone when its driver is."""
+
 _ALONE = threading.Lock()
 """Of a worker that takes several bundles at a time: engines that do not share a process."""
 
@@ -124,7 +127,7 @@ def _held(bundle: Bundle) -> Dataset | None:
 @lru_cache(maxsize=2)
 def _received(name: str) -> Dataset:
     """The data set that the driver gave to the scheduler, which outlives the workers."""
-    data: Dataset = pickle.loads(Variable(name, client=get_client()).get())
+    data: Dataset = pickle.loads(Variable(name, client=get_client()).get(timeout=_GET_SECONDS))
     return data
 
 
