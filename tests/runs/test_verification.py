@@ -105,8 +105,8 @@ SPOILT = {
     misplaced: "zzz.jsonl, line 1: the record belongs into .*lstm-N12-s0.jsonl",
     other_config: "line 2: run_id [0-9a-f]+, expected [0-9a-f]+ of its config and data",
     other_scores: "line 2: scores of val: key 'mse_scaled'",
-    cut("weights"): "weights.*: no weights",
-    cut("predictions"): "predictions.*: no file of predictions",
+    cut("weights"): "weights.*: not a safetensors file",
+    cut("predictions"): "predictions.*no file of predictions",
     checkpoint_of_another: "x.safetensors: the checkpoint of another run, y cpu 0",
     spent_checkpoint: "checkpoint of a run that is done",
     estimate: "x.json: no estimate",
@@ -227,7 +227,7 @@ def test_what_the_data_tell_is_found_once_however_many_records(results):
     configs = [record.config.model_copy(update={"learning_rate": 1e-3 + k * 1e-6}) for k in range(50)]
     lines = [record.model_copy(update={"config": c, "run_id": c.run_id(revision)}).to_line() for c in configs]
     path.write_text("\n".join(lines) + "\n")
-    for once in (checks._at_hand, checks._measured_of):
+    for once in (checks.at_hand, checks._measured_of):
         once.cache_clear()
     assert verify(results).faults == []
-    assert (checks._at_hand.cache_info().misses, checks._measured_of.cache_info().misses) == (1, 3)
+    assert (checks.at_hand.cache_info().misses, checks._measured_of.cache_info().misses) == (1, 3)
