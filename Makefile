@@ -9,14 +9,16 @@ RESULTS ?= results
 SUITES := paper-synthetic paper-sysid paper-seeds paper-equal-compute official forecasting
 BENCH := $(SUITES:%=benchmarks/suites/%.toml)
 
-.PHONY: help demo bench report perf test check clean
+.PHONY: help demo bench report perf faults fuzz test check clean
 
 help:
 	@echo "make demo    a burn-in study on two simulated systems, in minutes"
 	@echo "make bench   the full reproduction on real data; go on after a stop with the same command"
 	@echo "make report  the tables, figures and page of $(RESULTS), from its records alone"
 	@echo "make perf    the engines' speed beside the reference implementation's, on this machine"
+	@echo "make faults  kills, full disks and spoilt files: what a results folder survives, on this machine"
 	@echo "make test    the tests"
+	@echo "make fuzz    hostile input to every reader of files, SECONDS_EACH=600 (Linux)"
 	@echo "make check   lint, types, the order of the rooms, the records, and the tests"
 
 $(VENV)/bin/python:
@@ -51,8 +53,19 @@ perf: $(VENV)/.installed-dev
 	$(BIN)/pytest benchmarks -o addopts= --benchmark-json=$(RESULTS)/perf/benchmark.json
 	$(BIN)/python benchmarks/perf_table.py $(RESULTS)/perf/benchmark.json
 
+# Half an hour on two idle cores; goes on after a stop. FAULTS="--only kill --tries 5" for less.
+faults: $(VENV)/.installed
+	$(BIN)/python benchmarks/faults.py --results $(RESULTS) --page README.md $(FAULTS)
+
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest
+
+# Each reader until SECONDS_EACH are over or RUNS inputs are read.
+SECONDS_EACH ?= 600
+RUNS ?= 1000000
+fuzz: $(VENV)/.installed-dev
+	$(PIP) install $(QUIET) --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python tests/fuzz/run.py all --seconds $(SECONDS_EACH) --runs $(RUNS) --out $(RESULTS)/reliability/fuzzing.json
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -115,7 +115,9 @@ def measure(client: Client, scheduler: psutil.Process, per_bundle: int, *, runs:
             waited += time.perf_counter() - time.thread_time() - began
 
         before, began, own = sum(scheduler.cpu_times()[:2]), time.perf_counter(), time.process_time()
-        cluster.execute(tasks, client, seconds=seconds, resources={}, on_record=keep, on_steps=lambda _: None)
+        cluster.execute(
+            tasks, client, seconds=seconds, resources={}, on_record=keep, on_steps=lambda _: None, tell=print
+        )
         wall, own = time.perf_counter() - began, time.process_time() - own
     return Measured(wall, sum(scheduler.cpu_times()[:2]) - before, own + waited, -(-runs // per_bundle))
 

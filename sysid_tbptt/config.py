@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .limits import WHOLE_NUMBER
+
 ALGORITHM_VERSION = 1
 """Raised when the same config, a default included, would give other numbers than before; part of every run_id."""
 
@@ -39,16 +41,25 @@ class RunConfig(BaseModel):
     horizon: int | None = Field(
         default=None,
         ge=1,
+        le=WHOLE_NUMBER,
         description="forecast steps P: the outputs are the next P values; none: the outputs are simulated",
     )
     model: str = Field(description="model by name: rnn, gru, lstm, linear_rnn, mean, fir, arx, or a plug-in's")
     hidden_size: int = Field(
-        default=8, ge=1, description="width H of each recurrent layer; of fir and arx the order, in samples"
+        default=8,
+        ge=1,
+        le=WHOLE_NUMBER,
+        description="width H of each recurrent layer; of fir and arx the order, in samples",
     )
-    num_layers: int = Field(default=1, ge=1, description="number of recurrent layers")
-    seq_len: int = Field(ge=1, description="subsequence length N; the training record's length T for full BPTT")
+    num_layers: int = Field(default=1, ge=1, le=WHOLE_NUMBER, description="number of recurrent layers")
+    seq_len: int = Field(
+        ge=1, le=WHOLE_NUMBER, description="subsequence length N; the training record's length T for full BPTT"
+    )
     burn_in: int = Field(
-        default=0, ge=0, description="leading steps m of each subsequence left out of the loss, 0 <= m < N"
+        default=0,
+        ge=0,
+        le=WHOLE_NUMBER,
+        description="leading steps m of each subsequence left out of the loss, 0 <= m < N",
     )
     init_mode: InitMode = Field(
         default="zero",
@@ -62,16 +73,17 @@ class RunConfig(BaseModel):
     init_outputs: int = Field(
         default=0,
         ge=0,
+        le=WHOLE_NUMBER,
         description="leading steps of each subsequence and simulated record at which the measured output is an input "
         "too, so that it sets the state; at most the benchmark's n_init",
     )
-    batch_size: int = Field(default=100, ge=1, description="subsequences B per optimiser step")
+    batch_size: int = Field(default=100, ge=1, le=WHOLE_NUMBER, description="subsequences B per optimiser step")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size")
     lr_schedule: Schedule = Field(
         default="constant",
         description="constant, step (multiplied by lr_factor after each of lr_stages equal stages) or cosine (to zero)",
     )
-    lr_stages: int = Field(default=3, ge=1, description="number of equal stages of the step schedule")
+    lr_stages: int = Field(default=3, ge=1, le=WHOLE_NUMBER, description="number of equal stages of the step schedule")
     lr_factor: float = Field(default=0.2, gt=0, le=1, description="factor between two stages of the step schedule")
     clip_norm: float | None = Field(default=None, gt=0, description="largest global gradient norm; none: no clipping")
     weight_decay: float = Field(default=0.0, ge=0, description="decoupled weight decay (AdamW)")
@@ -80,15 +92,21 @@ class RunConfig(BaseModel):
         ge=0,
         description="standard deviation of white noise on the standardised training input, drawn anew each epoch",
     )
-    steps: int = Field(ge=1, description="budget in optimiser steps")
+    steps: int = Field(ge=1, le=WHOLE_NUMBER, description="budget in optimiser steps")
     epochs: int | None = Field(
-        default=None, ge=1, description="the budget as the suite states it, where in epochs; steps follows from it"
+        default=None,
+        ge=1,
+        le=WHOLE_NUMBER,
+        description="the budget as the suite states it, where in epochs; steps follows from it",
     )
     validate_every: int | None = Field(
-        default=None, ge=1, description="steps between validations; the best weights are kept; none: the last weights"
+        default=None,
+        ge=1,
+        le=WHOLE_NUMBER,
+        description="steps between validations; the best weights are kept; none: the last weights",
     )
     patience: int | None = Field(
-        default=None, ge=1, description="validations without improvement before the run stops early"
+        default=None, ge=1, le=WHOLE_NUMBER, description="validations without improvement before the run stops early"
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seeds the initial weights and the batch order")
 

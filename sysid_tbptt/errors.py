@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 import traceback
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -50,10 +52,45 @@ def frames(error: Exception) -> list[str]:
     return [f"in {place.name}, {Path(place.filename).name} line {place.lineno}" for place in places]
 
 
+_COMPLAINTS = 5
+"""Keys that are complained of at once; the rest come to light when these are mended."""
+
+_LETTERS, _ITEMS, _BITS = 200, 20, 128
+"""What is shown of a wrong value: letters of a text, items of a list or table, and bits of a whole number."""
+
+
+class _Shown(reprlib.Repr):
+    """Python refuses to print a whole number of more than 4300 digits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = _LETTERS
+        self.maxlist = self.maxtuple = self.maxdict = _ITEMS
+
+    def repr_int(self, x: int, level: int) -> str:
+        return super().repr_int(x, level) if x.bit_length() <= _BITS else f"a number of {x.bit_length()} bits"
+
+
+def shown(value: object) -> str:
+    """A wrong value in a message: as Python writes it, but never long, and for whatever a file may hold."""
+    return _Shown().repr(value)
+
+
+def abridged(name: str) -> str:
+    """A name in a message: never long."""
+    return name if len(name) <= _LETTERS else f"{name[:_LETTERS]}..."
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a message, the first of many."""
+    first = list(islice(names, _ITEMS + 1))
+    return ", ".join([*map(abridged, first[:_ITEMS]), *(["..."] if len(first) > _ITEMS else [])])
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """What to write instead of an unknown name."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name[:_LETTERS], known, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{hint}choose one of {', '.join(known)}"
 
@@ -61,10 +98,10 @@ def near(name: str, known: Iterable[str]) -> str:
 def complaints(error: ValidationError, model: type[BaseModel]) -> str:
     """What pydantic found wrong with the fields of a model, in one line: a complaint a key, each with its remedy."""
     said: dict[str, str] = {}
-    for found in error.errors(include_url=False):
+    for found in islice(error.errors(include_url=False), 100 * _COMPLAINTS):
         key = ".".join(str(part) for part in found["loc"] if part not in ("float", "int"))  # branches of a union
         said.setdefault(str(found["loc"][0]) if found["loc"] else "", _complaint(key, found, model))
-    return "; ".join(said.values())
+    return "; ".join(islice(said.values(), _COMPLAINTS))
 
 
 def _complaint(key: str, found: object, model: type[BaseModel]) -> str:
@@ -75,7 +112,8 @@ def _complaint(key: str, found: object, model: type[BaseModel]) -> str:
     if details["type"] == "value_error":
         return message
     if details["type"] == "extra_forbidden":
-        return f"unknown key '{key}'; {near(key, model.model_fields)}"
+        return f"unknown key '{abridged(key)}'; {near(key, model.model_fields)}"
     if details["type"] == "missing":
         return f"key '{key}'{about} is missing; add it"
-    return f"key '{key}'{about}: {message[0].lower()}{message[1:]}, and not {details['input']!r}; correct it"
+    wrong = shown(details["input"])
+    return f"key '{abridged(key)}'{about}: {message[0].lower()}{message[1:]}, and not {wrong}; correct it"

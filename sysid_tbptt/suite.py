@@ -24,13 +24,15 @@ import itertools
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from . import limits
 from .config import RunConfig
-from .errors import ConfigError, complaints, near
+from .errors import ConfigError, abridged, complaints, near, shown
 
 SELECTING = (
     "dataset",
@@ -104,16 +106,16 @@ class Suite:
 def check_field(name: str, where: str) -> None:
     """Raises ConfigError, with the nearest known names, where ``name`` is no field of a run."""
     if name not in FIELDS:
-        raise ConfigError(f"{where}: unknown key '{name}'; {near(name, FIELDS)}")
+        raise ConfigError(f"{where}: unknown key '{abridged(name)}'; {near(name, FIELDS)}")
 
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(limits.read_bytes(path, limits.TOML_BYTES, ConfigError).decode())
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such suite file; the project's own are under benchmarks/suites/") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML, or a number of 5000 digits
+        raise ConfigError(f"{path}: cannot be read as TOML: {abridged(str(error))}") from error
 
 
 def _group(fields: dict[str, Any], where: str) -> Group:
@@ -121,7 +123,11 @@ def _group(fields: dict[str, Any], where: str) -> Group:
         check_field(name, where)
     if ("steps" in fields) == ("epochs" in fields):
         raise ConfigError(f"{where}: give the budget as either 'steps' or 'epochs', not both and not neither")
-    return Group(where, {name: list(_values(name, value, where)) for name, value in fields.items()})
+    values = {name: list(_values(name, value, where)) for name, value in fields.items()}
+    runs = prod(map(len, values.values()))
+    if runs > limits.RUNS_A_GROUP:
+        raise ConfigError(f"{where}: {shown(runs)} runs where at most {limits.RUNS_A_GROUP} are taken; split the group")
+    return Group(where, values)
 
 
 def _values(name: str, value: Any, where: str) -> Iterator[Any]:
@@ -138,6 +144,7 @@ def _values(name: str, value: Any, where: str) -> Iterator[Any]:
 
 def _linspace(name: str, table: dict[str, Any], where: str) -> list[int]:
     match table:
-        case {"linspace": [int(a), int(b), int(n)]} if n >= 2 and len(table) == 1:
-            return [round(a + i * (b - a) / (n - 1)) for i in range(n)]
-    raise ConfigError(f"{where}: key '{name}': expected {{ linspace = [first, last, count] }}, got {table}")
+        case {"linspace": [int(a), int(b), int(n)]} if 2 <= n <= limits.RUNS_A_GROUP and len(table) == 1:
+            if max(abs(a), abs(b)) <= limits.WHOLE_NUMBER:
+                return [round(a + i * (b - a) / (n - 1)) for i in range(n)]
+    raise ConfigError(f"{where}: key '{name}': expected {{ linspace = [first, last, count] }}, got {shown(table)}")

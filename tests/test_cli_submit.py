@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from sysid_tbptt.cli import main
-from sysid_tbptt.cli.submit import SHOWN
+from sysid_tbptt.cli.printing import SHOWN
 from sysid_tbptt.runs.harness import train
 from sysid_tbptt.runs.store import Store
 from tests.conftest import config_of

@@ -1,7 +1,7 @@
 """The command ``sysid-tbptt``: one file a command, its options and the room that answers it.
 
-Exit codes: 0 all done, 1 some runs failed, diverged or did not give the same again, 2 bad usage or input, 130 stopped
-by Ctrl-C.
+Exit codes: 0 all done, 1 some runs failed or diverged (`verify`: there are faults, `reproduce`: other numbers), 2 bad
+usage or input, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import NoReturn
 from rich.console import Console
 
 from ..errors import SysidError
-from . import choose, cite, compare, datasets, report, reproduce, run, score, stability, status, submit
-from .printing import BAD_INPUT, OK, STOPPED
+from . import choose, cite, compare, datasets, report, reproduce, run, score, stability, status, submit, verify
+from .printing import BAD_INPUT, OK, STOPPED, printable
 
-COMMANDS = (datasets, run, status, reproduce, score, stability, choose, report, cite, compare, submit)
+COMMANDS = (datasets, run, status, verify, reproduce, score, stability, choose, report, cite, compare, submit)
 """Each adds itself to the parser by ``add(commands)``."""
 
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except SysidError as error:
-        errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        errors.print(f"error: {printable(str(error))}", markup=False, highlight=False, soft_wrap=True)
         return BAD_INPUT
     except BrokenPipeError:  # the reader of our output has gone: `sysid-tbptt datasets | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,6 +11,9 @@ from tabulate import tabulate
 OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 """Exit codes."""
 
+SHOWN = 20
+"""Findings that are printed; the others are counted."""
+
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     print(tabulate([[printable(str(cell)) for cell in row] for row in rows], headers=headings, disable_numparse=True))
@@ -21,6 +24,22 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+def tell_findings(findings: Sequence[Any]) -> None:
+    """On the error stream, one line each; those beyond `SHOWN` are counted."""
+    for finding in findings[:SHOWN]:
+        print(printable(" ".join(str(finding).split("\n"))), file=sys.stderr)
+    if len(findings) > SHOWN:
+        print(f"... and {len(findings) - SHOWN} more", file=sys.stderr)
+
+
+FATES = {
+    "damaged": "no record, and done again by the next run",
+    "double": "counted once, and set aside by the next run",
+    "newer": "not counted",
+}
+"""What becomes of a line of a records file that does not count."""
+
+
 def tell_damages(store: Any) -> None:
     for damage in store.damages:
-        print(f"no record, and done again by the next run: {damage}", file=sys.stderr)
+        print(printable(f"{FATES[damage.kind]}: {damage}"), file=sys.stderr)

@@ -9,7 +9,7 @@ from ..config import ENGINES, RunConfig
 from ..errors import ConfigError
 from . import planning, tables
 from .cluster import add_cluster, opened
-from .options import FILTERS, add_filters, add_results, positive, price
+from .options import FILTERS, add_filters, add_results, positive, price, seconds
 from .printing import OK, SOME_FAILED, tell_damages
 
 
@@ -20,6 +20,13 @@ def add(commands: Any) -> None:
     command.add_argument("--engine", choices=ENGINES, default="auto", help="what trains (default: the fastest)")
     command.add_argument("--threads", type=positive, metavar="K", help="runs at a time (default: one a core)")
     command.add_argument("--keep-weights", action="store_true", help="keep weights and test predictions in RESULTS")
+    command.add_argument(
+        "--checkpoint",
+        type=seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="training that a kill costs at most: seconds between two checkpoints of a run (default: 30)",
+    )
     command.add_argument("--tables", action="store_true", help="write the tables whenever a group of runs is complete")
     command.add_argument(
         "--dry-run",
@@ -53,6 +60,7 @@ def _run(options: argparse.Namespace) -> int:
             results=options.results,
             workers=options.threads,
             keep_weights=options.keep_weights,
+            checkpoint_s=options.checkpoint,
             cluster=cluster,
             after_group=refresh if options.tables else None,
         )

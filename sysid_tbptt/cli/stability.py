@@ -78,9 +78,19 @@ def _stability(options: argparse.Namespace) -> int:
 
 
 def _completed(options: argparse.Namespace, record: RunRecord | None) -> argparse.Namespace:
-    """The options, those that were not given from the run's config."""
+    """The options, those that were not given from the run's config.
+
+    Raises:
+        ConfigError: the record names code to run, which the user must name.
+    """
     told = argparse.Namespace(**vars(options))
     config = record.config.model_dump() if record else {}
+    for name, kind in (("model", ":"), ("dataset", ".toml")):
+        if getattr(told, name) is None and kind in (said := config.get(name) or ""):
+            raise ConfigError(
+                f"{options.weights}: its record names the {name} '{said}', which lies outside the package; where you "
+                f"trust it, name it by --{name}"
+            )
     for name in _TOLD:
         if getattr(told, name) is None:
             setattr(told, name, config.get(name))

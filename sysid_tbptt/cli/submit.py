@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
 from typing import Any
 
-from .printing import BAD_INPUT, OK, printable
-
-SHOWN = 20
-"""Findings that are printed; the others are counted."""
+from .printing import BAD_INPUT, OK, printable, tell_findings
 
 
 def add(commands: Any) -> None:
@@ -35,8 +30,8 @@ def _submit(options: argparse.Namespace) -> int:
     from ..runs.submission import check, record_files
 
     checked = check(record_files(options.paths), options.predictions)
-    _tell(checked.errors)
-    _tell([finding for finding in checked.findings if finding.warning])
+    tell_findings(checked.errors)
+    tell_findings([finding for finding in checked.findings if finding.warning])
     print(
         f"{len(checked.records)} records in {len(checked.files)} files, {len(checked.errors)} errors; "
         f"{checked.recomputed} scored anew from their predictions"
@@ -48,13 +43,6 @@ def _submit(options: argparse.Namespace) -> int:
     if not options.check:
         _tell_pull_request(checked)
     return OK
-
-
-def _tell(findings: Sequence[Any]) -> None:
-    for finding in findings[:SHOWN]:
-        print(printable(" ".join(str(finding).split("\n"))), file=sys.stderr)
-    if len(findings) > SHOWN:
-        print(f"... and {len(findings) - SHOWN} more", file=sys.stderr)
 
 
 def _tell_pull_request(checked: Any) -> None:

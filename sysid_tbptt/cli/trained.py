@@ -49,7 +49,7 @@ def load_trained(options: argparse.Namespace) -> Trained:
     """
     from ..registry import build_model, load_dataset
     from ..training.inputs import width
-    from ..training.weights import n_layers, put_weights, read_weights, zoo_shape
+    from ..training.weights import check_sizes, n_layers, put_weights, read_weights, zoo_shape
 
     data = load_dataset(options.dataset, options.split, options.horizon)
     weights = read_weights(options.weights)
@@ -59,6 +59,8 @@ def load_trained(options: argparse.Namespace) -> Trained:
         cell, units = zoo_shape(weights, options.weights)
         name, hidden_size = name or cell, hidden_size or units
     sizes: dict[str, Any] = {"hidden_size": hidden_size, "num_layers": num_layers}
+    if ":" not in name:  # what code of the user's own does with its sizes is not known
+        check_sizes(weights, options.weights, model=name, **sizes)
     module = build_model(name, n_u=width(data.n_u, data.n_y, init_outputs), n_y=data.n_y, **sizes)
     put_weights(module, weights, options.weights)
     return Trained(module, data, name, hidden_size, num_layers, init_outputs)

@@ -28,7 +28,8 @@ import pandas as pd
 from jaxtyping import Float64
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import DataError, complaints
+from .. import limits
+from ..errors import DataError, abridged, complaints, listed, shown
 from .cache import sha256_of
 from .identity import revision
 from .series import Dataset, Series, Units
@@ -36,7 +37,7 @@ from .series import Dataset, Series, Units
 SPLIT = "file"
 SUFFIXES = (".csv", ".parquet")
 
-Number = float | int
+Number = float | Annotated[int, Field(le=limits.WHOLE_NUMBER)]
 Split = tuple[Number, Number, Number]
 """Three fractions that add up to 1, or the three samples where train, val and test end."""
 
@@ -56,7 +57,9 @@ class Description(BaseModel):
     split: Split = Field(strict=False, description="fractions of train, val and test, or the samples where they end")
     units_u: Names | None = Field(default=None, description="one unit per input")
     units_y: Names | None = Field(default=None, description="one unit per output")
-    n_init: int = Field(default=0, ge=0, description="leading samples of each part that are not scored")
+    n_init: int = Field(
+        default=0, ge=0, le=limits.WHOLE_NUMBER, description="leading samples of each part that are not scored"
+    )
     name: str | None = Field(default=None, min_length=1, description="name of the data set; else that of the file")
 
 
@@ -85,19 +88,19 @@ def stamp(path: str | Path) -> tuple[int, ...]:
     """When the description and its log were last changed [ns]; it differs where the data set may differ."""
     path = Path(path)
     files = (path, path.parent / _validated(path).file)
-    return tuple(file.stat().st_mtime_ns for file in files if file.exists())
+    return tuple(file.stat().st_mtime_ns for file in files if _is_file(file))
 
 
 def _validated(path: Path) -> Description:
     try:
-        with path.open("rb") as file:
-            return Description.model_validate(tomllib.load(file))
+        text = limits.read_bytes(path, limits.TOML_BYTES, DataError).decode()
+        return Description.model_validate(tomllib.loads(text))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path of the description") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a TOML file ({error}); mend it there") from error
     except ValidationError as error:
         raise DataError(f"{path}: {complaints(error, Description)}") from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or a number of 5000 digits
+        raise DataError(f"{path}: not a TOML file ({abridged(str(error))}); mend it there") from error
 
 
 def from_file(
@@ -188,11 +191,20 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         DataError: there is no such file, or it is neither.
     """
-    if not path.is_file():
+    if not _is_file(path):
         raise DataError(f"{path}: no such file; check the path")
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: a log must be one of {', '.join(SUFFIXES)}; convert it")
+    limits.check_plain(path, limits.TABLE_BYTES, DataError)
     return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether the file is there; no file is where the name is one that none can have."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -203,7 +215,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
             table = pd.read_csv(path, index_col=False, skipinitialspace=True, low_memory=False)
             header = pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True)
     except (ValueError, pd.errors.ParserWarning, OSError) as error:
-        said = " ".join(str(error).split())
+        said = abridged(" ".join(str(error).split()))
         raise DataError(f"{path}: not a CSV file with equally long rows ({said}); mend the file") from error
     table.columns = pd.Index(header.iloc[0])  # pandas gives a repeated name a number
     if len(table.columns) == 1 and ";" in str(table.columns[0]):
@@ -213,20 +225,28 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path, engine="pyarrow")
+        import pyarrow.parquet
+
+        with pyarrow.parquet.ParquetFile(path) as file:
+            cells = file.metadata.num_rows * max(1, file.metadata.num_columns)
+            if cells > limits.TABLE_CELLS:
+                raise ValueError(f"{cells} cells where at most {limits.TABLE_CELLS} are read")
+            table = file.read()
+        table.validate(full=True)  # or else text that is no UTF-8 comes to light late
+        return table.to_pandas()
     except ImportError as error:
         raise DataError(
             f"{path}: reading Parquet needs pyarrow; install it with: pip install 'sysid-tbptt[parquet]'"
         ) from error
     except Exception as error:  # pyarrow raises of many kinds
-        raise DataError(f"{path}: not a readable Parquet file ({error}); write it anew") from error
+        raise DataError(f"{path}: not a readable Parquet file ({shown(str(error))}); write it anew") from error
 
 
 def check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
     """Raises DataError where the column is missing or there twice."""
     times = list(table.columns).count(column)
     if times == 0:
-        there = ", ".join(map(str, table.columns))
+        there = listed(map(str, table.columns))
         raise DataError(f"{path}: no column {column!r}; there are: {there}; correct the name")
     if times > 1:
         raise DataError(f"{path}: {times} columns are named {column!r}; rename them")
@@ -234,11 +254,15 @@ def check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
 
 def check_numbers(path: Path, column: pd.Series[Any]) -> None:
     """Every cell holds a finite number; rows are counted from 1, the header not counted."""
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError as error:
+        raise DataError(f"{path}: column {column.name!r} holds a whole number beyond float64; mend it") from error
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size:
+        cell = shown(str(column.iloc[bad[0]]))
         raise DataError(
-            f"{path}: column {column.name!r}, row {bad[0] + 1} holds {str(column.iloc[bad[0]])!r}, no finite number "
+            f"{path}: column {column.name!r}, row {bad[0] + 1} holds {cell}, no finite number "
             f"({bad.size} such rows); mend the row, or cut the file before it"
         )
     if len(column) and column.dtype.kind not in "biuf":

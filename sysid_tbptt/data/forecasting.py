@@ -13,8 +13,6 @@ Sources and citations stand with each series below.
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,8 +23,8 @@ import pandas as pd
 from jaxtyping import Float64
 
 from ..config import RETRAIN
-from ..errors import DataError
-from . import cache
+from ..errors import DataError, shown
+from . import cache, unpacked
 from .cuts import Records
 from .identity import revision
 from .series import Dataset, Series, Units
@@ -82,8 +80,12 @@ class Raw:
         path = cache.fetch(_FOLDER, self.file, url=self.url, sha256=self.sha256)
         try:
             which, values = self._picked(path)
-        except (OSError, EOFError, zlib.error, ValueError, LookupError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path}: cannot be read ({error}); {cache.remedy(path)} (source: {self.url})") from error
+        except DataError:
+            raise
+        except Exception as error:  # gzip, zipfile and pandas raise of every kind
+            raise DataError(
+                f"{path}: cannot be read ({shown(str(error))}); {cache.remedy(path)} (source: {self.url})"
+            ) from error
         return self._cut(values, which, split, path)
 
     def state(self) -> State:
@@ -150,7 +152,8 @@ def of_log(data: Dataset, split: str) -> Dataset:
 
 def lstnet(column: int, path: Path) -> Candidates:
     """Columns about the one named, which may be counted from 0 or 1, the first line taken for a header or not."""
-    table = pd.read_csv(path, header=None, dtype=float).to_numpy()
+    with unpacked.opened(path) as file:
+        table = pd.read_csv(file, header=None, dtype=float).to_numpy()
     for at in (column, column - 1):
         for first in (1, 0):
             yield f"column {at + 1}{', first line left out' if first else ''}", table[first:, at]
@@ -159,7 +162,7 @@ def lstnet(column: int, path: Path) -> Candidates:
 def uci_electricity(column: int, path: Path) -> Candidates:
     """Hourly kWh of a client, of which the file has quarter-hours in kW; from its start or from 2012 on."""
     for client in (f"MT_{column + 1:03d}", f"MT_{column:03d}"):
-        with zipfile.ZipFile(path) as archive, archive.open("LD2011_2014.txt") as file:
+        with unpacked.opened(path, "LD2011_2014.txt") as file:
             text = io.TextIOWrapper(file, encoding="utf-8")
             table = pd.read_csv(text, sep=";", decimal=",", usecols=[client])
         quarters = table[client].to_numpy(dtype=float)
@@ -172,7 +175,8 @@ def uci_electricity(column: int, path: Path) -> Candidates:
 
 def column_of(column: str | int, path: Path) -> Candidates:
     """One column by its name, or by its number where the file has no header."""
-    table = pd.read_csv(path, header=0 if isinstance(column, str) else None)
+    with unpacked.opened(path) as file:
+        table = pd.read_csv(file, header=0 if isinstance(column, str) else None)
     yield f"column {column if isinstance(column, str) else column + 1}", table[column].to_numpy(dtype=float)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from .. import limits
 from ..errors import DataError
 from . import cuts, package
 from .cuts import Cut, Given, Parts, Records
@@ -192,7 +193,8 @@ def _process_noise_records(benchmark: Benchmark, file: Path) -> Records:
     """The realisations in one file: u and y are (T, realisations), after the reference and before the rate [1/s]."""
     from scipy.io import loadmat
 
-    _, u, y, rate = loadmat(file)["dataMeas"][0, 0]
+    limits.check_plain(file, limits.RAW_BYTES, DataError)
+    _, u, y, rate = loadmat(file, variable_names=["dataMeas"])["dataMeas"][0, 0]
     dt = 1 / float(rate[0, 0])
     return tuple(
         Series(_two_dimensional(u_k), _two_dimensional(y_k), dt, benchmark.units, 0, f"{file.stem}-{k}")

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import cache as remembered
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .. import limits
 from ..errors import DataError
-from . import cache
+from . import cache, unpacked
 from .checksums import CONTENT, SHA256
 from .identity import fingerprint
 from .source import State
 
 SUBFOLDER = "nonlinear_benchmarks_cache"
+
+TRIAL = """
+import sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
+except (ImportError, ValueError):  # not everywhere can memory be limited
+    pass
+from scipy.io import loadmat
+try:
+    loadmat(sys.argv[1])
+except MemoryError:
+    sys.exit(2)
+"""
+"""Exits with 1 where an error is raised, as Python does, and with more where memory runs out."""
+
+TRIAL_S = 600.0
+"""Seconds that the trial of a file may take; the largest takes some ten."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +115,29 @@ def verify(raw_set: RawSet, root: Path) -> dict[str, str]:
 
 def _checked_sum(raw_set: RawSet, root: Path, path: Path) -> str:
     expected = SHA256.get(path.relative_to(root).as_posix())
-    return cache.sha256_of(path) if expected is None else cache.check_sha256(path, expected, origin=raw_set.origin)
+    if expected is not None:
+        return cache.check_sha256(path, expected, origin=raw_set.origin)
+    found = cache.sha256_of(path)
+    if path.suffix.lower() == ".mat" and kills_its_reader(path, found):
+        raise DataError(
+            f"{path} cannot be read: scipy's reader dies of it, or takes all memory; truncated, damaged or of another "
+            f"version; {cache.remedy(path)} (source: {raw_set.origin})"
+        )
+    return found
+
+
+@remembered
+def kills_its_reader(path: Path, _sha256: str) -> bool:
+    """Whether another process that reads a MATLAB file dies of it, or runs out of memory.
+
+    Scipy's reader trusts what a file claims, and a damaged one can end the process. An error that it raises is none.
+    """
+    try:
+        command = (sys.executable, "-I", "-c", TRIAL, path, str(limits.TRIAL_BYTES))
+        done = subprocess.run(command, capture_output=True, timeout=TRIAL_S)
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode not in (0, 1)
 
 
 def _check_content(raw_set: RawSet, root: Path) -> None:
@@ -150,7 +193,7 @@ def _download(raw_set: RawSet) -> None:
 
 def _unpack(raw_set: RawSet, stage: Path) -> None:
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), unpacked.checked_archives():
             # force_download: or else the archive that a first address sent broken stands in for the second's
             _loader(raw_set)(dir_placement=stage, data_file_locations=True, force_download=True)
     except Exception as error:  # urllib, requests, zipfile, rarfile and the package's own

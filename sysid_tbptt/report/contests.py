@@ -74,8 +74,9 @@ def errors(setting: Setting, test_set: str, channel: int) -> Errors:
         if record.status == "diverged":
             found[record.config.seed] = inf
         elif record.status == "ok" and test_set in record.metrics["test"]:
-            rmse = record.metrics["test"][test_set]["rmse"][channel]
-            found[record.config.seed] = inf if rmse is None else rmse
+            rmse = record.metrics["test"][test_set]["rmse"]
+            if channel < len(rmse):  # records that came from elsewhere may differ in their channels
+                found[record.config.seed] = inf if rmse[channel] is None else rmse[channel]
     return found
 
 

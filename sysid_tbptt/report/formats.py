@@ -121,7 +121,9 @@ _LATEX = {
 
 
 def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in " ".join(text.splitlines()))
+    """Text that is no markup; what begins with ``[`` or ``*`` would be an argument of the ``\\\\`` before it."""
+    text = "".join(_LATEX.get(character, character) for character in " ".join(text.splitlines()).strip())
+    return f"{{{text[0]}}}{text[1:]}" if text[:1] in ("[", "*") else text
 
 
 def significant(value: float, digits: int = 4) -> str:

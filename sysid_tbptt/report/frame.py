@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import nan
 from typing import Any
 
@@ -78,12 +78,18 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
     for test_set, scores in record.metrics["test"].items():
         yield run | {
             "test_set": test_set,
-            "train_mse": record.metrics.get("train", _UNKNOWN)["mse_scaled"],
-            "val_mse": record.metrics.get("val", _UNKNOWN)["mse_scaled"],
-            "test_mse": scores["mse_scaled"],
+            "train_mse": _mse(record.metrics.get("train", _UNKNOWN)),
+            "val_mse": _mse(record.metrics.get("val", _UNKNOWN)),
+            "test_mse": _mse(scores),
             "test_rmse": tuple(scores["rmse"]),
             "unit": tuple(scores["unit"]),
         }
+
+
+def _mse(scores: Mapping[str, Any]) -> float:
+    """Not a number where a record has null: it was none when it was written."""
+    found = scores["mse_scaled"]
+    return nan if found is None else float(found)
 
 
 def setting_in_words(config: RunConfig) -> str:

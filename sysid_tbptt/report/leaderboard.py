@@ -156,7 +156,7 @@ def _has(record: RunRecord, test_set: str) -> bool:
 
 
 def _at(values: Sequence[float | None] | None, channel: int) -> float:
-    value = values[channel] if values else None
+    value = values[channel] if values and channel < len(values) else None
     return nan if value is None else value
 
 

@@ -127,6 +127,7 @@ def write_simulation(store: Store, record: RunRecord) -> list[Path]:
     pages = simulation.pages(record, predictions)
     config = record.config
     run = f"{file_name(config.dataset)}-{file_name(config.model)}-N{config.seq_len}-m{config.burn_in}-s{config.seed}"
+    run = file_name(run)  # short enough where both names are long
     stem = store.root / "figures" / file_name(config.suite) / f"{run}-{simulation.NAME}"
     return _write(renderer(), pages, f"{simulation.NOTE} {simulation.told(record)}", [record], stem)
 

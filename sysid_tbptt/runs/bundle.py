@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 import threading
 import time
@@ -27,18 +28,20 @@ from .worker import Task, perform
 BUNDLE_SECONDS = 60.0
 """A bundle is meant to last so long at least, so that sending it costs little."""
 
-_STEPS_SECONDS = 1.0
+_GET_SECONDS = 10
+"""A variable is there before the bundle that names it, and gone when its driver is."""
 
 _ALONE = threading.Lock()
 """Of a worker that takes several bundles at a time: engines that do not share a process."""
 
-Kind = Literal["begun", "steps", "state", "record", "ended"]
+Kind = Literal["begun", "steps", "state", "record", "lacking", "ended"]
 Message = tuple[str, str, Kind, str, Any]
 """Bundle, its start (one that a scheduler begins anew has another), kind, run_id, and
 
 - of ``begun`` the worker's address, of ``steps`` how many are done,
 - of ``state`` the bytes of a checkpoint, of ``record`` its line and the bytes of the files that the task keeps,
-- of ``ended`` nothing, and no run_id.
+- of ``lacking`` nothing, and no run_id: the data set is neither at hand there nor on the cluster,
+- of ``ended`` the same, at the end of the bundle.
 """
 
 
@@ -46,13 +49,14 @@ Message = tuple[str, str, Kind, str, Any]
 class Bundle:
     """Runs of one data set, which is of the ``revision``; ``data`` names the variable of the cluster that holds it,
     where one does. ``states`` holds the checkpoints to go on from, by run_id; ``queue`` names the queue that the
-    driver listens to."""
+    driver listens to, and ``steps_s`` is the time between two messages that only tell how far a run is."""
 
     name: str
     queue: str
     tasks: tuple[Task, ...]
     revision: str
     data: str | None
+    steps_s: float
     states: Mapping[str, bytes] = field(default_factory=dict)
     version: str = field(default_factory=lambda: _version())
 
@@ -81,9 +85,8 @@ def _data_of(task: Task) -> tuple[str, str, int | None]:
     return task.config.dataset, task.config.split, task.config.horizon
 
 
-def perform_bundle(bundle: Bundle) -> bool:
-    """Performs the runs until they are done or the bundle is cancelled; False if the data set is neither at hand here
-    nor on the cluster, and nothing was done.
+def perform_bundle(bundle: Bundle) -> None:
+    """Performs the runs until they are done or the bundle is cancelled.
 
     Raises:
         EngineError: another version of this package is installed here than where the bundle comes from.
@@ -92,19 +95,19 @@ def perform_bundle(bundle: Bundle) -> bool:
         raise EngineError(
             f"the worker {get_worker().address} has {_version()}, the driver {bundle.version}; install the same version"
         )
+    start = uuid.uuid4().hex
     data = _held(bundle) or (_received(bundle.data) if bundle.data else None)
     if data is None:
-        return False
+        _Line(bundle, start, "").put("lacking", None)
+        return
     torch.set_num_threads(1)  # there are as many workers as runs at a time
-    start = uuid.uuid4().hex
     with tempfile.TemporaryDirectory() as folder:
         for task in bundle.tasks:
             line = _Line(bundle, start, task.run_id)
             if line.stopping:
                 break
             _perform(replace(task, data=data), line, Path(folder), bundle.states.get(task.run_id))
-        _Line(bundle, start, "").put("ended", None)
-    return True
+    _Line(bundle, start, "").put("ended", None)
 
 
 def _version() -> str:
@@ -123,9 +126,8 @@ def _held(bundle: Bundle) -> Dataset | None:
 
 @lru_cache(maxsize=2)
 def _received(name: str) -> Dataset:
-    """The data set that the driver gave to the cluster. No dependency of the bundle, which would bind it to where the
-    data are."""
-    data: Dataset = Variable(name, client=get_client()).get().result()
+    """The data set that the driver gave to the scheduler, which outlives the workers."""
+    data: Dataset = pickle.loads(Variable(name, client=get_client()).get(timeout=_GET_SECONDS))
     return data
 
 
@@ -157,7 +159,7 @@ class _Line:
     def __init__(self, bundle: Bundle, start: str, run_id: str) -> None:
         self.head, self.run_id = (bundle.name, start), run_id
         self.queue, self.worker = Queue(bundle.queue, client=get_client()), get_worker()
-        self.key, self.told = self.worker.get_current_task(), 0.0
+        self.key, self.steps_s, self.told = self.worker.get_current_task(), bundle.steps_s, 0.0
 
     def put(self, kind: Kind, payload: Any) -> None:
         self.queue.put([*self.head, kind, self.run_id, payload])
@@ -166,7 +168,7 @@ class _Line:
         self.put("begun", self.worker.address)
 
     def report(self, _slot: int, step: int) -> None:
-        if time.monotonic() - self.told > _STEPS_SECONDS:
+        if time.monotonic() - self.told > self.steps_s:
             self.told = time.monotonic()
             self.put("steps", step)
 

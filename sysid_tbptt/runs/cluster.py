@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from distributed import Client, Future, Queue, Variable
 
@@ -17,14 +17,19 @@ from ..errors import EngineError, one_line
 from ..registry import load_dataset
 from .atomic import write_whole
 from .bundle import Bundle, Message, bundles, perform_bundle
-from .executors import OnRecord, OnSteps
+from .executors import OnRecord, OnSteps, Tell
 from .record import RunRecord
 from .worker import Task, failure
 
 TRIES = 3
 """A run that fails, or whose worker dies, so often without getting on is recorded as a failure."""
 
-_LOOK_SECONDS, _GRACE_SECONDS = 0.1, 15.0
+_LOOK_SECONDS, _MISS_SECONDS, _GRACE_SECONDS = 0.1, 1.0, 15.0
+
+_LET_GO = "its worker let go of it"
+
+_STEPS_A_SECOND = 50
+"""Messages that only tell how far runs are, from all workers together, about."""
 
 
 def execute(
@@ -35,20 +40,24 @@ def execute(
     resources: Mapping[str, float],
     on_record: OnRecord,
     on_steps: OnSteps,
+    tell: Tell,
 ) -> None:
     """Performs the tasks in their order on the cluster; ``on_record`` is called here as each one ends.
 
     ``seconds`` are the estimates by run_id that bundles are made by; ``resources`` is what a worker must have been
-    started with, such as ``{"GPU": 1}``, and what a bundle takes of it. A run goes on from its last state on another
-    worker when its own dies or fails it; what does so `TRIES` times is recorded as a failure. On KeyboardInterrupt the
-    workers send their states before it is raised again.
+    started with, such as ``{"GPU": 1}``, and what a bundle takes of it. When a worker dies or fails a run, ``tell`` is
+    told, and the run goes on from its last state on another; what does so `TRIES` times is recorded as a failure. On
+    KeyboardInterrupt the workers send their states before it is raised again.
 
     Raises:
         EngineError: the scheduler is gone, or workers cannot begin.
+        StoreError: a file of a run cannot be written.
     """
-    desk = _Desk(client, dict(resources), {task.run_id: task for task in tasks}, on_record, on_steps)
+    desk = _Desk(client, dict(resources), {task.run_id: task for task in tasks}, on_record, on_steps, tell)
+    cut = bundles(tasks, seconds, max(1, sum(client.nthreads().values())))
+    desk.steps_s = min(60.0, max(1.0, len(cut) / _STEPS_A_SECOND))
     try:
-        for bundle in bundles(tasks, seconds, max(1, sum(client.nthreads().values()))):
+        for bundle in cut:
             desk.send(bundle)
         while desk.flights:
             time.sleep(_LOOK_SECONDS)
@@ -62,10 +71,12 @@ def execute(
 
 @dataclass
 class _Flight:
-    """A bundle under way. ``start`` tells one beginning of it from another, ``running`` the run that is under way."""
+    """A bundle under way. ``start`` tells one beginning of it from another, ``running`` the run that is under way;
+    ``others`` are the workers that it is meant for, if not for all."""
 
     future: Future
     tasks: tuple[Task, ...]
+    others: frozenset[str]
     start: str = ""
     worker: str = ""
     running: str = ""
@@ -80,6 +91,10 @@ class _Desk:
     left: dict[str, Task]
     on_record: OnRecord
     on_steps: OnSteps
+    tell: Tell
+    steps_s: float = 1.0
+    stopping: bool = False
+    looked: float = 0.0
     flights: dict[str, _Flight] = field(default_factory=dict)
     states: dict[str, bytes] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
@@ -92,13 +107,13 @@ class _Desk:
 
     def send(self, tasks: Iterable[Task], *, again: bool = False, avoid: str = "") -> None:
         """Hands a bundle to the cluster, if there is a choice to another worker than the one to ``avoid``; what is sent
-        again comes first."""
+        again comes first. Its result is of no use: a result dies with its worker, and would be made again."""
         tasks = tuple(tasks)
         data = _data(tasks[0])
         name = f"{self.name}-{next(self.number)}"
-        given = self.given.get(data.revision)
-        bundle = Bundle(name, self.name, tasks, data.revision, given.name if given else None, self._states(tasks))
-        others = [address for address in self.client.nthreads() if address != avoid] if avoid else []
+        held_by = self.given[data.revision].name if data.revision in self.given else None
+        bundle = Bundle(name, self.name, tasks, data.revision, held_by, self.steps_s, self._states(tasks))
+        others = frozenset(self.client.nthreads()) - {avoid} if avoid else frozenset()
         future = self.client.submit(
             perform_bundle,
             bundle,
@@ -106,23 +121,25 @@ class _Desk:
             pure=False,
             priority=int(again),
             resources=self.resources or None,
-            workers=others or None,
-            allow_other_workers=bool(others),
+            workers=list(others) or None,
         )
-        self.flights[name] = _Flight(future, tasks)
+        self.flights[name] = _Flight(future, tasks, others)
 
     def look(self) -> None:
-        """Takes what the workers have sent, and the bundles that have ended."""
+        """Takes what the workers have sent, and the bundles that came to grief."""
         ended = [name for name, flight in self.flights.items() if flight.future.done()]
         self._hear()
         for name in ended:
-            if name in self.flights:
-                self._land(self.flights.pop(name))
+            if flight := self.flights.pop(name, None):
+                failed = flight.future.status == "error"
+                self._send_again(flight, one_line(flight.future.exception()) if failed else _LET_GO)
+        self._miss_the_dead()
 
     def stop(self) -> None:
         """Lets the runs under way send their states, and keeps the records of those that have just ended."""
         if self.client.status != "running":
             return
+        self.stopping = True
         self.client.cancel([flight.future for flight in self.flights.values()])
         deadline = time.monotonic() + _GRACE_SECONDS
         while any(flight.start for flight in self.flights.values()) and time.monotonic() < deadline:
@@ -168,7 +185,9 @@ class _Desk:
         elif kind == "begun":
             flight.start, flight.worker, flight.running = start, payload, run_id
         elif kind == "ended":
-            flight.start = ""
+            self._send_again(self.flights.pop(name), _LET_GO)
+        elif kind == "lacking":
+            self._give_data(self.flights.pop(name).tasks)
         elif run_id in self.left and kind == "steps":
             steps[run_id] = payload
         elif run_id in self.left and kind == "state":
@@ -206,22 +225,26 @@ class _Desk:
 
     # Bundles that end
 
-    def _land(self, flight: _Flight) -> None:
-        if flight.future.status == "finished" and not flight.future.result():
-            self._give_data(flight.tasks[0])
-            self.send(flight.tasks, again=True)
-        elif flight.future.status == "error":
-            self._send_again(flight, one_line(flight.future.exception()))
-        else:
-            self._send_again(flight, "its worker let go of it")
-
-    def _give_data(self, task: Task) -> None:
-        """Sends a data set along from now on: to begin with, workers look for it where they are."""
-        data = _data(task)
+    def _give_data(self, tasks: Sequence[Task]) -> None:
+        """Sends a bundle again, from now on with its data set: to begin with, workers look for it where they are."""
+        data = _data(tasks[0])
         if data.revision not in self.given:
             variable = Variable(f"{self.name}-data-{data.revision}", client=self.client)
-            variable.set(self.client.submit(_same, data, key=variable.name))
+            variable.set(pickle.dumps(data))
             self.given[data.revision] = variable
+        self.send(tasks, again=True)
+
+    def _miss_the_dead(self) -> None:
+        """Takes back what workers that are gone were at, or what was meant for them alone."""
+        if time.monotonic() - self.looked < _MISS_SECONDS:
+            return
+        self.looked, alive = time.monotonic(), self.client.nthreads().keys()
+        for name, flight in list(self.flights.items()):
+            if flight.start and flight.worker not in alive:
+                self._drop(name)
+            elif flight.others and flight.others.isdisjoint(alive):
+                flight.future.cancel()
+                self.send(self.flights.pop(name).tasks, again=True)
 
     def _drop(self, name: str) -> None:
         flight = self.flights.pop(name)
@@ -230,10 +253,14 @@ class _Desk:
 
     def _send_again(self, flight: _Flight, reason: str) -> None:
         """What a bundle has left: alone the run that was under way, the others as they were."""
+        if self.stopping:
+            return
         away = {task.run_id for other in self.flights.values() for task in other.tasks}
         rest = [task for task in flight.tasks if task.run_id in self.left and task.run_id not in away]
+        if rest:
+            self.tell(f"{flight.worker or 'a worker'}: {reason}; {len(rest)} runs go elsewhere")
         suspect = next((task for task in rest if task.run_id == flight.running), None)
-        if suspect is None and rest:
+        if rest and not flight.start:
             self._count_beginning(rest[0], reason)
         elif suspect and not self._once_more(suspect, flight.worker):
             self._fail(suspect, reason)
@@ -252,8 +279,3 @@ class _Desk:
 
 def _data(task: Task) -> Dataset:
     return load_dataset(task.config.dataset, task.config.split, task.config.horizon)
-
-
-def _same(data: Any) -> Any:
-    """Holds a data set on a worker, for the others to copy; when that worker dies it is made anew."""
-    return data

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .. import limits
 from ..errors import ConfigError, EngineError, complaints, one_line
-from .executors import OnRecord, OnSteps
+from .executors import OnRecord, OnSteps, Tell
+from .local_workers import kept_alive
 from .worker import Task
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Cluster:
         return sum(self.client.nthreads().values())
 
     def execute(
-        self, tasks: Sequence[Task], *, seconds: Mapping[str, float], on_record: OnRecord, on_steps: OnSteps
+        self, tasks: Sequence[Task], *, seconds: Mapping[str, float], on_record: OnRecord, on_steps: OnSteps, tell: Tell
     ) -> None:
         """Performs the tasks, see `sysid_tbptt.runs.cluster.execute`."""
         from . import cluster
@@ -54,6 +56,7 @@ class Cluster:
             resources=self.resources,
             on_record=on_record,
             on_steps=on_steps,
+            tell=tell,
         )
 
 
@@ -114,10 +117,15 @@ def _started(scheduler: str | None, workers: int | None, file: str | Path | None
         yield cluster
 
 
-def _local(workers: int) -> Any:
+@contextmanager
+def _local(workers: int) -> Iterator[Any]:
     from distributed import LocalCluster
 
-    return LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as cluster,
+        kept_alive(cluster.scheduler_address, workers),
+    ):
+        yield cluster
 
 
 def _described(file: Path) -> Any:
@@ -138,8 +146,8 @@ def _read(file: Path) -> _Description:
     import yaml
 
     try:
-        return _Description.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
+        return _Description.model_validate(yaml.safe_load(limits.read_bytes(file, limits.TOML_BYTES, ConfigError)))
+    except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({one_line(error)})") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{file}: is not YAML ({' '.join(str(error).split())})") from error

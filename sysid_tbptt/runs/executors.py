@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..errors import EngineError
+from ..errors import EngineError, StoreError
 from .board import Board
 from .record import RunRecord
 from .worker import Task, failure, perform
@@ -25,6 +25,7 @@ _WATCH_SECONDS, _GRACE_SECONDS = 0.5, 3.0
 
 OnRecord = Callable[[RunRecord], None]
 OnSteps = Callable[[dict[str, int]], None]
+Tell = Callable[[str], None]
 
 
 def cores() -> int:
@@ -34,18 +35,27 @@ def cores() -> int:
     return int(loky.cpu_count())
 
 
-def execute(tasks: Sequence[Task], *, workers: int, parallel: Parallel, on_record: OnRecord, on_steps: OnSteps) -> None:
+def execute(
+    tasks: Sequence[Task],
+    *,
+    workers: int,
+    parallel: Parallel,
+    on_record: OnRecord,
+    on_steps: OnSteps,
+    tell: Tell,
+) -> None:
     """Performs the tasks in their order on ``workers`` workers; ``on_record`` is called here as each one ends.
 
     ``on_steps`` is told several times a second how many steps each run has done, by its run_id. When a worker
-    process dies, the runs that were under way are done again one at a time, and one that kills its worker alone is
-    recorded as a failure. On KeyboardInterrupt the workers save their states and end before it is raised again.
+    process dies, ``tell`` is told so, the runs that were under way are done again one at a time, and one that kills its
+    worker alone is recorded as a failure. On KeyboardInterrupt the workers save their states and end before it is
+    raised again.
 
     Raises:
         EngineError: worker processes cannot be started.
+        StoreError: a file of a run, or the board, cannot be written; the others were stopped as on KeyboardInterrupt.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        board = Board(Path(folder) / "board", len(tasks))
+    with _board(len(tasks)) as board:
         queue = _Queue({task.run_id: task for task in tasks}, board, on_record, on_steps)
         if parallel == "threads" or workers == 1:
             queue.empty(queue.left, workers, "threads")
@@ -54,9 +64,24 @@ def execute(tasks: Sequence[Task], *, workers: int, parallel: Parallel, on_recor
             suspects = [task for task in queue.left.values() if board.begun(task.slot)]
             if not suspects:
                 raise EngineError("the worker processes die before they begin; try --threads 1 to see why")
+            tell(f"a worker process died; done again, one at a time: the {len(suspects)} runs that were under way")
             for task in suspects:
                 if not queue.empty({task.run_id: task}, 1, "processes"):
                     queue.keep(failure(task, "its process died, perhaps for want of memory; it was the only run then"))
+
+
+@contextmanager
+def _board(n_runs: int) -> Iterator[Board]:
+    """A board in the system's folder of temporary files."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sysid-tbptt-", ignore_cleanup_errors=True))
+            board = Board(Path(folder) / "board", n_runs)
+        except OSError as error:
+            raise StoreError(
+                f"no temporary file can be written ({error.strerror}); free the disk, or name a folder by TMPDIR"
+            ) from error
+        yield board
 
 
 @dataclass
@@ -95,13 +120,21 @@ class _Queue:
         return alive
 
     def _take(self, ended: set[Future[RunRecord | None]]) -> bool:
-        """Keeps the records of the tasks that have ended; False if one has none because its process is gone."""
+        """Keeps the records of the tasks that have ended; False if one has none because its process is gone.
+
+        Raises:
+            StoreError: a task could not write its files.
+        """
         whole = {future for future in ended if not future.cancelled() and future.exception() is None}
         for future in whole:
             record = future.result()
             if record is not None:
                 self.keep(record)
             self.futures.discard(future)
+        for future in ended - whole:
+            if not future.cancelled() and isinstance(error := future.exception(), StoreError):
+                self.futures.discard(future)
+                raise error
         return whole == ended
 
     def _stop(self) -> None:

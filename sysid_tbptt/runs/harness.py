@@ -36,6 +36,7 @@ def train(
     results: str | Path | None = None,
     workers: int | None = None,
     keep_weights: bool = False,
+    checkpoint_s: float = CHECKPOINT_SECONDS,
     cluster: Cluster | None = None,
     console: Console | None = None,
     after_group: Callable[[], None] | None = None,
@@ -46,24 +47,27 @@ def train(
     ends, and a run that is stopped or killed goes on from its last checkpoint, to the same numbers to the bit.
     ``workers`` runs go at a time (default: one a core), or as many as the ``cluster`` takes, see
     `sysid_tbptt.runs.connection.connect`; the numbers are the same. ``keep_weights`` writes the trained weights and the
-    simulated test outputs there too.
+    simulated test outputs there too. Checkpoints of a run are ``checkpoint_s`` seconds of training apart.
     ``after_group`` is called whenever all runs of a row of a table are there.
 
     Raises:
         ConfigError, DataError, ModelError: a run cannot be built.
         EngineError: the engine does not exist or cannot take a run, or workers die or cannot begin.
-        StoreError: the results folder cannot be used.
+        StoreError: the results folder cannot be used, or no longer be written; what was saved there stays.
         KeyboardInterrupt: stopped by Ctrl-C, after all states were saved.
     """
     console = console or Console(stderr=True)
     at_a_time = max(1, cluster.slots) if cluster else workers or cores()
     if results is None:
-        return _Call(None, console, engine, at_a_time, cluster, False, after_group).train(runs)
+        return _Call(None, console, engine, at_a_time, cluster, False, checkpoint_s, after_group).train(runs)
     with locked(results):
         store = Store(results)
         for damage in store.set_damages_aside():
-            console.print(f"set aside, and to be run again: {damage}", markup=False, highlight=False, soft_wrap=True)
-        return _Call(store, console, engine, at_a_time, cluster, keep_weights, after_group).train(runs)
+            then = ", and to be run again" if damage.kind == "damaged" else ""
+            console.print(f"set aside{then}: {damage}", markup=False, highlight=False, soft_wrap=True)
+        for path in store.spent_checkpoints():
+            path.unlink(missing_ok=True)
+        return _Call(store, console, engine, at_a_time, cluster, keep_weights, checkpoint_s, after_group).train(runs)
 
 
 @dataclass
@@ -76,6 +80,7 @@ class _Call:
     workers: int
     cluster: Cluster | None
     keep_weights: bool
+    checkpoint_s: float
     after_group: Callable[[], None] | None
     records: dict[str, RunRecord] = field(default_factory=dict)
     left: Counter[Group] = field(default_factory=Counter)
@@ -102,7 +107,9 @@ class _Call:
         with reporter.shown(), self._told_how_to_go_on():
             if self.cluster:
                 tasks = self._tasks(plan.todo, reporter)
-                self.cluster.execute(tasks, seconds=seconds, on_record=on_record, on_steps=reporter.on_steps)
+                self.cluster.execute(
+                    tasks, seconds=seconds, on_record=on_record, on_steps=reporter.on_steps, tell=self._tell
+                )
                 return
             for parallel, queue in plan.by_executor().items():
                 execute(
@@ -111,7 +118,11 @@ class _Call:
                     parallel=parallel,
                     on_record=on_record,
                     on_steps=reporter.on_steps,
+                    tell=self._tell,
                 )
+
+    def _tell(self, said: str) -> None:
+        self.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
     def _wall_time(self, plan: Plan, seconds: Mapping[str, float]) -> float:
         queues = [list(plan.todo)] if self.cluster else plan.by_executor().values()
@@ -151,7 +162,7 @@ class _Call:
             slot=slot,
             command=command(),
             checkpoint=store.checkpoint(run.run_id) if store else None,
-            checkpoint_s=CHECKPOINT_SECONDS,
+            checkpoint_s=self.checkpoint_s,
             weights=store.weights(run.run_id) if store and self.keep_weights else None,
             predictions=store.predictions(run.run_id) if store and self.keep_weights else None,
         )

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..data import files
 from ..errors import DataError
-from .predictions import UNREADABLE
+from .arrays import read_arrays
 
 SUFFIXES = (".npz", *files.SUFFIXES)
 
@@ -30,20 +30,9 @@ def read_outputs(path: Path, n_y: int) -> dict[str, np.ndarray]:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; check the path of the predictions")
-    return _read_npz(path) if path.suffix.lower() == ".npz" else _read_table(path, n_y)
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as opened:
-            file = np.load(opened, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("one array without a name")
-            return {name: np.asarray(file[name]) for name in file.files}
-    except UNREADABLE as error:
-        raise DataError(
-            f"{path}: not an npz file of plain arrays ({error}); write it by np.savez, one array of numbers a test set"
-        ) from error
+    if path.suffix.lower() == ".npz":
+        return read_arrays(path, DataError, "write it by np.savez, one array of numbers a test set")
+    return _read_table(path, n_y)
 
 
 def _read_table(path: Path, n_y: int) -> dict[str, np.ndarray]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ..data.series import Series
-from ..errors import StoreError
+from ..errors import StoreError, shown
+from .arrays import read_arrays
 from .atomic import write_whole
 
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, zlib.error)
-"""What numpy raises of an npz file that is damaged, is none, or holds pickles."""
-
-_FIELDS = ("y", "y_hat", "n_init", "dt", "unit")
+_FIELDS = {"y": ("f", 2), "y_hat": ("f", 2), "n_init": ("iu", 0), "dt": ("f", 0), "unit": ("U", 1)}
+"""Each field's kinds of numpy's types, and its number of axes."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +61,24 @@ def read_predictions(path: Path) -> list[Prediction]:
     """
     if not path.is_file():
         raise StoreError(f"{path}: there are no predictions of this run; --keep-weights writes them when it is trained")
+    arrays = read_arrays(path, StoreError, "no file of predictions: delete it")
+    names = [key.removesuffix("/y_hat") for key in arrays if key.endswith("/y_hat")]
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            names = [key.removesuffix("/y_hat") for key in file.files if key.endswith("/y_hat")]
-            return [_prediction(name, {field: file[f"{name}/{field}"] for field in _FIELDS}) for name in names]
-    except UNREADABLE as error:
+        return [_prediction(name, {field: arrays[f"{name}/{field}"] for field in _FIELDS}) for name in names]
+    except KeyError as error:
+        raise StoreError(f"{path}: no file of predictions: no array {shown(error.args[0])}; delete it") from error
+    except ValueError as error:
         raise StoreError(f"{path}: no file of predictions ({error}); delete it") from error
 
 
 def _prediction(name: str, arrays: dict[str, np.ndarray]) -> Prediction:
-    y, y_hat = arrays["y"], arrays["y_hat"]
-    if y.ndim != 2 or y.shape != y_hat.shape or arrays["unit"].shape != y.shape[1:]:
-        raise ValueError(f"shapes {y.shape}, {y_hat.shape} and {arrays['unit'].shape} do not fit")
-    units = tuple(arrays["unit"].tolist())
-    return Prediction(name, y, y_hat, int(arrays["n_init"]), float(arrays["dt"]), units)
+    for field, (kinds, n_dims) in _FIELDS.items():
+        if arrays[field].dtype.kind not in kinds or arrays[field].ndim != n_dims:
+            raise ValueError(f"{field} has type {arrays[field].dtype} and {arrays[field].ndim} axes")
+    y, y_hat, units = arrays["y"], arrays["y_hat"], tuple(arrays["unit"].tolist())
+    if y.shape != y_hat.shape or len(units) != y.shape[1]:
+        raise ValueError(f"shapes {y.shape} and {y_hat.shape}, and {len(units)} units, do not fit")
+    n_init, dt = int(arrays["n_init"]), float(arrays["dt"])
+    if not 0 <= n_init < len(y) or not (isfinite(dt) and dt > 0):
+        raise ValueError(f"n_init={n_init} of {len(y)} samples, dt={dt}")
+    return Prediction(name, y, y_hat, n_init, dt, units)

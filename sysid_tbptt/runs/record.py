@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..config import RunConfig, canonical_json
-from ..errors import StoreError, complaints
+from ..errors import StoreError, abridged, complaints, shown
+from ..limits import FILE_NAME, WHOLE_NUMBER
+from .readable import check_metrics, check_provenance
 
 SCHEMA = 1
 """Raised, with a migration, when the fields of a record change their meaning."""
@@ -18,9 +20,18 @@ SCHEMA = 1
 PREDICTIONS, EXTERNAL = "predictions", "external"
 """Engines of what was not trained here: outputs that came in a file, and a model that trained itself."""
 
-_SCORES = ("mse_scaled", "rmse", "unit")
-
 Status = Literal["ok", "diverged", "failed"]
+
+Count = Annotated[int, Field(ge=0, le=WHOLE_NUMBER)]
+
+RunId = Annotated[
+    str,
+    Field(
+        pattern=r"^\w[\w -]*$",
+        max_length=FILE_NAME,
+        description="letters, digits, -, _ and blanks: files are named by it",
+    ),
+]
 
 
 class NewerSchema(StoreError):
@@ -35,9 +46,9 @@ class Loss(BaseModel):
 
     last100_mean: float | None = None
     curve: Sequence[float | None] = []
-    curve_every: int = 1
+    curve_every: int = Field(default=1, ge=1, le=WHOLE_NUMBER)
     validation: list[float | None] = []
-    best_step: int | None = None
+    best_step: Count | None = None
 
 
 class Optimum(BaseModel):
@@ -50,7 +61,15 @@ class Optimum(BaseModel):
     w_hh: float
     y_hat: Sequence[Sequence[Sequence[float]]]
     coercivity: float
-    iterations: int
+    iterations: Count
+
+    @field_validator("y_hat")
+    @classmethod
+    def _rectangular(cls, y_hat: Sequence[Sequence[Sequence[float]]]) -> Sequence[Sequence[Sequence[float]]]:
+        shapes = {(len(outputs), len(step)) for outputs in y_hat for step in outputs}
+        if len(shapes) != 1 or not all(y_hat) or 0 in shapes.pop():
+            raise ValueError("key 'optimum.y_hat': as many steps in each subsequence, and channels in each step")
+        return y_hat
 
 
 class Time(BaseModel):
@@ -79,51 +98,20 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     version: int = Field(default=SCHEMA, alias="schema")
-    run_id: str = Field(pattern=r"^\w[\w -]*$", description="letters, digits, -, _ and blanks: files are named by it")
+    run_id: RunId
     status: Status
     reason: str | None = None
     config: RunConfig
-    records: int = 0
-    windows: int = 0
-    parameters: int = 0
-    steps_done: int = 0
+    records: Count = 0
+    windows: Count = 0
+    parameters: Count = 0
+    steps_done: Count = 0
     engine: str | None = None
     metrics: dict[str, Any] = {}
     loss: Loss = Loss()
     time: Time = Time()
     optimum: Optimum | None = None
     provenance: dict[str, Any] = {}
-
-    def _check_metrics(self) -> None:
-        """A run that ended well has scores of every part, and one of a file of predictions those of ``test``.
-
-        Raises:
-            StoreError: some are missing.
-        """
-        if self.status != "ok":
-            return
-        test = self.metrics.get("test")
-        whole = ("test",) if self.engine == PREDICTIONS else ("train", "val", "test")
-        parts: list[Any] = [self.metrics.get(part) for part in whole[:-1]]
-        parts += test.values() if isinstance(test, dict) else []
-        if not test or not all(isinstance(part, dict) and part.keys() >= set(_SCORES) for part in parts):
-            raise StoreError(f"key 'metrics': a run that ended well has {', '.join(_SCORES)} of {', '.join(whole)}")
-        if not all(_one_a_channel(part["rmse"], part["unit"]) for part in parts):
-            raise StoreError("key 'metrics': each rmse is a list of numbers, and unit one of as many words")
-
-    def _check_provenance(self) -> None:
-        """What reports group records by, and put into words, is as it is written here, where it is there.
-
-        Raises:
-            StoreError: it is something else.
-        """
-        data = self.provenance.get("data")
-        if not isinstance(data, dict | None) or not isinstance(self.provenance.get("versions"), dict | None):
-            raise StoreError("key 'provenance': data and versions are objects")
-        told = data or {}
-        words = (told.get("revision"), told.get("protocol"))
-        if not isinstance(told.get("n_init"), int | None) or not all(isinstance(word, str | None) for word in words):
-            raise StoreError("key 'provenance.data': n_init is a whole number, revision and protocol are words")
 
     @property
     def done(self) -> bool:
@@ -161,8 +149,9 @@ class RunRecord(BaseModel):
             raise _told(line, error) from error
         if record.version != SCHEMA:
             raise _of_another_schema(record.version)
-        record._check_metrics()
-        record._check_provenance()
+        if record.status == "ok":
+            check_metrics(record.metrics, ("test",) if record.engine == PREDICTIONS else ("train", "val", "test"))
+        check_provenance(record.provenance)
         return record
 
 
@@ -171,7 +160,7 @@ def _told(line: str, error: ValidationError) -> StoreError:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as broken:
-        return StoreError(f"not a line of JSON ({broken})")
+        return StoreError(f"not a line of JSON ({abridged(str(broken))})")
     if not isinstance(fields, dict):
         return StoreError("not a JSON object")
     if fields.get("schema") != SCHEMA:
@@ -181,13 +170,8 @@ def _told(line: str, error: ValidationError) -> StoreError:
 
 def _of_another_schema(schema: Any) -> StoreError:
     if isinstance(schema, int) and schema > SCHEMA:
-        return NewerSchema(f"schema {schema} where {SCHEMA} is known; use a newer version of sysid-tbptt")
-    return StoreError(f"schema {schema!r} where {SCHEMA} is known")
-
-
-def _one_a_channel(rmse: Any, unit: Any) -> bool:
-    lists = isinstance(rmse, list) and isinstance(unit, list) and 0 < len(rmse) == len(unit)
-    return lists and all(isinstance(x, float | int | None) for x in rmse) and all(isinstance(x, str) for x in unit)
+        return NewerSchema(f"schema {shown(schema)} where {SCHEMA} is known; use a newer version of sysid-tbptt")
+    return StoreError(f"schema {shown(schema)} where {SCHEMA} is known")
 
 
 def finite(value: Any) -> Any:

@@ -152,7 +152,14 @@ def _perform(planned: Planned, weights: Path, seconds: Mapping[str, float], cons
     task = Task(planned.config, planned.run_id, planned.engine, slot=0, command=command(), weights=weights)
     parallel = load_engine(planned.engine).PARALLEL
     with reporter.shown():
-        execute([task], workers=cores(), parallel=parallel, on_record=found.append, on_steps=reporter.on_steps)
+        execute(
+            [task],
+            workers=cores(),
+            parallel=parallel,
+            on_record=found.append,
+            on_steps=reporter.on_steps,
+            tell=console.print,
+        )
     return found[0]
 
 

@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from .. import limits
 from ..config import RunConfig
 from ..data.identity import round_significant
-from ..errors import StoreError, complaints
+from ..errors import StoreError, complaints, shown
 from ..training.bound import forgets
 from ..training.decay import Decay
 from ..training.forgetting import Forgetting
 from .atomic import write_whole
-from .record import finite
+from .readable import check_provenance
+from .record import Count, RunId, finite
 from .store import file_name
 
 SCHEMA = 1
@@ -38,11 +40,17 @@ class Curve(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    t: list[int]
+    t: list[Count]
     median: list[float]
     low: list[float]
     high: list[float]
     rms: list[float]
+
+    @model_validator(mode="after")
+    def _as_long(self) -> Curve:
+        if len({len(self.t), len(self.median), len(self.low), len(self.high), len(self.rms)}) != 1:
+            raise ValueError("key 'curve': t, median, low, high and rms are equally long")
+        return self
 
 
 class StabilityRecord(BaseModel):
@@ -51,14 +59,14 @@ class StabilityRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     version: int = Field(default=SCHEMA, alias="schema")
-    run_id: str
+    run_id: RunId
     config: RunConfig
     factor: float = Field(alias="lambda", gt=0)
     interval: tuple[float, float]
     constant: float
     scale: float
-    fitted: tuple[int, int]
-    pairs: int
+    fitted: tuple[Count, Count]
+    pairs: Count
     seed: int
     curve: Curve
     provenance: dict[str, Any] = {}
@@ -114,7 +122,7 @@ def write_stability(root: Path, record: StabilityRecord) -> Path:
 def _holds(path: Path, record: StabilityRecord) -> bool:
     """Whether the file is there, and of this estimate; one that cannot be read is not."""
     with suppress(StoreError):
-        return _content(_read(path)) == _content(record)
+        return _content(read_estimate(path)) == _content(record)
     return False
 
 
@@ -134,12 +142,18 @@ def read_stability(root: Path, suite: str) -> list[StabilityRecord]:
     Raises:
         StoreError: a file cannot be read, or is no estimate; the message names it.
     """
-    return [_read(path) for path in sorted((root / "stability" / file_name(suite)).glob("*.json"))]
+    return [read_estimate(path) for path in sorted((root / "stability" / file_name(suite)).glob("*.json"))]
 
 
-def _read(path: Path) -> StabilityRecord:
+def read_estimate(path: Path) -> StabilityRecord:
+    """The estimate in a file.
+
+    Raises:
+        StoreError: it cannot be read, or is no estimate.
+    """
     try:
-        record = StabilityRecord.model_validate_json(path.read_bytes())
+        content = limits.read_bytes(path, limits.ESTIMATE_BYTES, StoreError)
+        record = StabilityRecord.model_validate_json(content)
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from error
     except ValidationError as error:
@@ -148,5 +162,13 @@ def _read(path: Path) -> StabilityRecord:
             "`sysid-tbptt stability` writes it anew"
         ) from error
     if record.version != SCHEMA:
-        raise StoreError(f"{path}: schema {record.version} where {SCHEMA} is known; use a newer version of sysid-tbptt")
+        said = f"schema {shown(record.version)} where {SCHEMA} is known; use a newer version of sysid-tbptt"
+        raise StoreError(f"{path}: {said}")
+    numbers = record.model_dump(mode="json", exclude={"provenance"})
+    if numbers != finite(numbers) or not record.curve.t:
+        raise StoreError(f"{path}: numbers are not finite, or there are none; `sysid-tbptt stability` writes it anew")
+    try:
+        check_provenance(record.provenance)
+    except StoreError as error:
+        raise StoreError(f"{path}: {error}; `sysid-tbptt stability` writes it anew") from error
     return record

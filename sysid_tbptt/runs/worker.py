@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from ..config import RunConfig
 from ..data.identity import round_significant
 from ..data.series import Dataset
-from ..errors import DataError, SysidError, frames, traced
+from ..errors import DataError, StoreError, SysidError, frames, traced
 from ..registry import load_dataset
 from ..training.engines import pick
 from ..training.job import Arrays, Control, Interrupted, Job
@@ -71,12 +71,18 @@ def build(config: RunConfig, data: Dataset | None = None) -> tuple[Dataset, Job]
 
 
 def perform(task: Task, watcher: Watcher) -> RunRecord | None:
-    """The run's record; None if it was asked to stop. An error becomes a record of a failure."""
+    """The run's record; None if it was asked to stop. An error becomes a record of a failure.
+
+    Raises:
+        StoreError: its files cannot be written, which is no fault of the run's.
+    """
     watcher.begin(task.slot)
     try:
         return _Sitting(task, watcher).perform()
     except Interrupted:
         return None
+    except StoreError:
+        raise
     except Exception as error:
         return failure(task, _reason(error), frames(error))
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ..errors import ModelError
+from .. import limits
+from ..errors import ModelError, abridged, listed, shown
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 """Blocks of hidden_size rows in a zoo cell's recurrent weight."""
 
 _RECURRENT = "rnn.weight_hh_l"
+
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 Weights = dict[str, torch.Tensor]
 
@@ -28,14 +30,25 @@ def read_weights(path: str | Path) -> Weights:
     if not path.is_file():
         raise ModelError(f"{path}: no such file; `run --keep-weights` writes weights below results/weights/")
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not a safetensors file ({error}); save the state_dict as safetensors") from error
+        limits.check_plain(path, limits.WEIGHTS_BYTES, ModelError)
+        weights = load_file(path)
+    except ModelError:
+        raise
+    except Exception as error:  # safetensors raises of every kind where a tensor has a type that torch has not
+        said = shown(str(error))
+        raise ModelError(f"{path}: not a safetensors file ({said}); save the state_dict as safetensors") from error
+    if other := [name for name, tensor in weights.items() if tensor.dtype not in _FLOATS]:
+        raise ModelError(f"{path}: {listed(sorted(other))} are no floating-point numbers; save the trained state_dict")
+    return weights
 
 
 def n_layers(weights: Weights) -> int:
-    """Number of layers of a zoo network; one for any other model."""
-    return max(1, sum(name.startswith(_RECURRENT) for name in weights))
+    """Number of layers of a zoo network, each as large as the first; one for any other model."""
+    first = weights.get(f"{_RECURRENT}0")
+    n = 1
+    while first is not None and f"{_RECURRENT}{n}" in weights and weights[f"{_RECURRENT}{n}"].shape == first.shape:
+        n += 1
+    return n
 
 
 def zoo_shape(weights: Weights, path: str | Path) -> tuple[str, int]:
@@ -51,9 +64,24 @@ def zoo_shape(weights: Weights, path: str | Path) -> tuple[str, int]:
             if (gates, rest) == (number, 0):
                 return cell, recurrent.shape[1]
     raise ModelError(
-        f"{path}: no recurrent weight '{_RECURRENT}0' of an rnn, gru or lstm; it has {', '.join(sorted(weights))}; "
+        f"{path}: no recurrent weight '{_RECURRENT}0' of an rnn, gru or lstm; it has {listed(sorted(weights))}; "
         "name another model by --model, --hidden-size and --num-layers, all three"
     )
+
+
+def check_sizes(weights: Weights, path: str | Path, *, model: str, hidden_size: int, num_layers: int) -> None:
+    """Passes sizes that the weights can be of, before a network is built: a record may claim any.
+
+    Raises:
+        ModelError: there are fewer numbers in the file than recurrent weights, or taps, of such a network.
+    """
+    least = {"mean": 0, **dict.fromkeys(GATES, hidden_size**2 * num_layers)}.get(model, hidden_size)
+    given = sum(tensor.numel() for tensor in weights.values())
+    if least > given:
+        raise ModelError(
+            f"{path}: {given} weights, too few for {model} with hidden_size={hidden_size} and num_layers={num_layers}; "
+            "check --model, --hidden-size, --num-layers and the data set"
+        )
 
 
 def put_weights(module: torch.nn.Module, weights: Weights, path: str | Path) -> None:
@@ -66,10 +94,8 @@ def put_weights(module: torch.nn.Module, weights: Weights, path: str | Path) -> 
     given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     for name in sorted(expected | given):
         if expected.get(name) != given.get(name):
-            raise ModelError(
-                f"{path}: weight '{name}': given {_told(given.get(name))}, expected {_told(expected.get(name))}; "
-                "check --model, --hidden-size, --num-layers and the data set"
-            )
+            told = f"'{abridged(name)}': given {_told(given.get(name))}, expected {_told(expected.get(name))}"
+            raise ModelError(f"{path}: weight {told}; check --model, --hidden-size, --num-layers and the data set")
     module.load_state_dict(weights)
 
 

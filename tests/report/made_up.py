@@ -21,7 +21,7 @@ def record(m, train, val, test, *, status="ok", seconds=1.0, loss=(1.0,), every=
         status=status,
         config=config,
         records=1,
-        windows=T + 1 - config.seq_len,
+        windows=max(0, T + 1 - config.seq_len),
         steps_done=config.steps,
         engine=(where or {}).get("engine", "reference"),
         metrics={

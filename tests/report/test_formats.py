@@ -1,9 +1,12 @@
+import io
 import math
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sysid_tbptt.report.formats import (
     MISSING,
@@ -59,6 +62,54 @@ def test_no_markup_comes_from_the_cells_notes_and_headings():
     markdown = to_markdown(nasty)
     assert re.search(r"(?<!\\)[<`]|\]\(", markdown) is None
     assert {len(re.split(r"(?<!\\)\|", line)) for line in markdown.splitlines() if line.startswith("|")} == {3}
+
+
+hostile = st.text(st.sampled_from("\\{}[]()&%$#_^~*|<>`\n\r\x0b\u2028\u2029\x85 \"'!-=inputé×–")) | st.text()
+
+
+def made(text):
+    """A table in which a text stands wherever one may."""
+    rows = pd.DataFrame({"a": [text, text], text or "b": [text, text]})
+    return table(Block(text, rows, bold=frozenset({(0, "a")})), Block(text, rows), notes=[text])
+
+
+def commands(latex):
+    """LaTeX's commands in their order, escapes of single characters apart."""
+    escapes = {"textbackslash", "textasciicircum", "textasciitilde", "times", "rho"}
+    return [found for found in re.findall(r"\\([a-zA-Z]+|\\)", latex) if found not in escapes]
+
+
+@settings(max_examples=150, deadline=None)
+@given(hostile)
+def test_no_command_of_latex_comes_from_a_text(text):
+    latex, plain = to_latex(made(text)), to_latex(made("x"))
+    assert commands(latex) == commands(plain)
+    assert not re.search(r"\\\\\s*[\[*]", latex), "an argument of the end of a row"
+    bare = re.sub(r"\\[&%$#_{}]", "", latex)
+    assert bare.count("{") == bare.count("}")
+    assert bare.count("&") == plain.count("&")
+    assert not set(re.sub(r"\$([<>]|\\times|\\rho)\$", "", bare)) & set("%#~^$")
+    assert [line.count("\\\\") for line in latex.splitlines() if "tabular" in line] == [0] * 4
+
+
+@settings(max_examples=150, deadline=None)
+@given(hostile)
+def test_no_markup_of_markdown_comes_from_a_text(text):
+    markdown = to_markdown(made(text))
+    assert re.search(r"(?<!\\)(?:\\\\)*[<`]", markdown) is None
+    assert "](" not in markdown
+    rows = [line for line in markdown.split("\n") if line.startswith("|")]
+    assert len(rows) == 8
+    assert {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in rows} == {3}
+
+
+@settings(max_examples=100, deadline=None)
+@given(hostile)
+def test_a_text_in_csv_is_one_cell_and_never_a_comment(text):
+    rows = pd.DataFrame({"name": [text, "b"], "x": [1.0, 2.0]})
+    written = to_csv(Table("t", [], [text], rows))
+    read = pd.read_csv(io.StringIO(written, newline=""), comment="#", keep_default_na=False, lineterminator="\n")
+    assert read["x"].tolist() == [1.0, 2.0]
 
 
 def test_a_note_of_several_lines_stays_a_comment():

@@ -1,10 +1,13 @@
 """The page as text: what it says, what it links to, and that nothing in it is markup but our own."""
 
 import json
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sysid_tbptt import cli
 from sysid_tbptt.errors import SysidError
@@ -85,6 +88,41 @@ def test_data_blocks_are_json_that_cannot_end_their_script(tmp_path, read):
     assert runs["settings"][0]["model"] == HOSTILE
     assert {run["reason"] for run in runs["runs"]} == {None, HOSTILE}
     assert HOSTILE not in text
+
+
+texts = st.text(
+    st.sampled_from("<>&\"'`/=!-\n\r\t\x00\u2028{}%() abscriptjv:") | st.characters(codec="utf-8"), min_size=1
+)
+scripts = st.sampled_from(
+    ["javascript:hacked=1", "</script>", "<!--<script>", "{{ 7 * 7 }}", "{% raw %}", "]]>", "&#60;b>"]
+)
+names = st.lists(texts | scripts, min_size=7, max_size=7)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names)
+def test_whatever_records_say_is_text(tmp_path, drawn):
+    suite, dataset, split, model, test_set, unit, reason = drawn
+    about = {"suite": suite, "dataset": dataset, "split": split, "model": model}
+    runs = []
+    for m in (0, 3):
+        run = record(m, 1.0, 1.0, {test_set: 1.0 + m}, **about)
+        run.metrics["test"][test_set]["unit"] = [unit]
+        told = {"provenance": {"data": {"protocol": reason}, "device": unit, reason: {suite: [model]}}}
+        runs.append(run.model_copy(update=told))
+    runs.append(record(5, 1.0, 1.0, 1.0, status="failed", **about).model_copy(update={"reason": reason}))
+    shutil.rmtree(tmp_path / "records", ignore_errors=True)
+    found, plain = Page(page.html(stored(tmp_path, runs))), Page(page.html(stored(tmp_path / "plain", study())))
+    assert {tag for tag, _ in found.tags} <= {tag for tag, _ in plain.tags} | {"small", "span", "wbr"}
+    assert not [attributes for _, attributes in found.tags if any(name.startswith("on") for name in attributes)]
+    assert all(link.startswith(("#", "../", "data:,")) or ("/" not in link and ":" not in link) for link in found.links)
+    assert {tag["src"] for name, tag in found.tags if name == "script" and "src" in tag} == {
+        tag["src"] for name, tag in plain.tags if name == "script" and "src" in tag
+    }
+    told = json.loads(found.blocks["runs"])
+    assert told["settings"][0]["model"] == model
+    assert {run["reason"] for run in told["runs"]} == {None, reason}
+    assert all(".." not in Path(run["file"]).parts and run["file"].startswith("records/") for run in told["runs"])
 
 
 def test_a_run_is_told_whole(read):

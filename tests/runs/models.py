@@ -1,7 +1,8 @@
-"""Models that misbehave."""
+"""Models that misbehave, and what tests do to worker processes."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -44,5 +45,17 @@ def hopeless(**_: int) -> Moody:
     return Moody(10**9)
 
 
+def calm(**_: int) -> Moody:
+    return Moody(0)
+
+
 def moody(**_: int) -> Moody:
     return Moody(1)
+
+
+def set_moods(path: str) -> None:
+    os.environ["TEST_MOODS"] = path
+
+
+async def gain_a_card(dask_worker: Any) -> None:
+    await dask_worker.set_resources(TEST_CARD=1)

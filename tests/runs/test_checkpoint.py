@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from sysid_tbptt.errors import StoreError
 from sysid_tbptt.runs.checkpoint import Checkpoint
@@ -33,6 +34,20 @@ def test_a_damaged_checkpoint_is_as_good_as_none(tmp_path, keep):
     Checkpoint(tmp_path / "c", "mark").save(STATE, (1.0, 1.0))
     (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:keep])
     assert Checkpoint(tmp_path / "c", "mark").load() == (None, (0.0, 0.0))
+
+
+def test_a_checkpoint_of_which_one_bit_has_changed_is_as_good_as_none(tmp_path):
+    Checkpoint(tmp_path / "c", "mark").save(STATE, (1.0, 1.0))
+    content = bytearray((tmp_path / "c").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "c").write_bytes(content)
+    assert Checkpoint(tmp_path / "c", "mark").load() == (None, (0.0, 0.0))
+
+
+def test_a_checkpoint_of_an_earlier_version_is_taken(tmp_path):
+    (tmp_path / "c").write_bytes(save({"w": np.ones(3), "spent": np.array([2.0, 1.0])}, metadata={"mark": "mark"}))
+    state, spent = Checkpoint(tmp_path / "c", "mark").load()
+    assert (list(state), spent) == (["w"], (2.0, 1.0))
 
 
 def test_no_checkpoint_is_none(tmp_path):

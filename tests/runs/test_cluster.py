@@ -17,6 +17,7 @@ from sysid_tbptt.runs.connection import Cluster, connect
 from sysid_tbptt.runs.harness import train
 from sysid_tbptt.runs.store import Store
 from tests.conftest import config_of
+from tests.runs.models import gain_a_card, set_moods
 from tests.runs.test_harness import numbers
 
 
@@ -35,12 +36,8 @@ def moods(cluster, tmp_path):
     """The file in which a model notes its tries."""
     path = tmp_path / "moods"
     cluster.client.wait_for_workers(2)
-    cluster.client.run(_set_moods, str(path))
+    cluster.client.run(set_moods, str(path))
     return path
-
-
-def _set_moods(path):
-    os.environ["TEST_MOODS"] = path
 
 
 @pytest.fixture
@@ -58,6 +55,7 @@ def told(configs, results=None, **options):
 
 
 def pids(cluster):
+    cluster.client.wait_for_workers(2)
     return list(cluster.client.run(os.getpid).values())
 
 
@@ -74,7 +72,7 @@ def test_records_equal_those_made_inline_to_the_bit(engine, cluster, runs, tmp_p
 
 
 def test_a_data_set_that_workers_have_is_not_sent(cluster, monkeypatch):
-    monkeypatch.setattr(cluster_module, "_same", None)
+    monkeypatch.setattr(cluster_module.pickle, "dumps", None)
     config = config_of(dataset="sim_linear", split="paper", steps=3)
     assert told([config], cluster=cluster)[0][0].status == "ok"
 
@@ -113,12 +111,10 @@ def test_workers_killed_at_random_cost_nothing(cluster, runs, tmp_path):
 def test_a_run_that_kills_its_workers_is_a_failure_and_costs_no_other(cluster, runs, tmp_path):
     configs = runs(0, 3, 5, 7, 11)
     configs[0] = configs[0].model_copy(update={"model": "tests.runs.models:suicidal"})
-    before = set(pids(cluster))
     records, _ = told(configs, tmp_path, engine="reference", cluster=cluster)
     assert [record.status for record in records] == ["failed", "ok", "ok", "ok", "ok"]
     assert "its worker died" in records[0].reason
     assert "tried 3 times" in records[0].reason
-    assert set(pids(cluster)) != before
     assert list(map(numbers, records[1:])) == list(map(numbers, told(runs(3, 5, 7, 11), engine="reference")[0]))
 
 
@@ -162,21 +158,14 @@ def _after(seconds, action):
     return wait_and_act
 
 
-def test_runs_wait_for_a_worker_with_the_resource(cluster, runs, tmp_path):
+def test_runs_go_to_workers_with_the_resource_alone(cluster, runs, moods):
+    address, _ = sorted(cluster.client.nthreads())
+    cluster.client.run(gain_a_card, workers=[address])
     demanding = Cluster(cluster.client, {"TEST_CARD": 1.0})
-    records = []
-    thread = threading.Thread(target=lambda: records.extend(told(runs(0), engine="reference", cluster=demanding)[0]))
-    thread.start()
-    thread.join(1)
-    assert records == []
-    address = next(iter(cluster.client.nthreads()))
-    cluster.client.run(_gain_a_card, workers=[address])
-    thread.join()
-    assert [record.status for record in records] == ["ok"]
-
-
-async def _gain_a_card(dask_worker):
-    await dask_worker.set_resources(TEST_CARD=1)
+    configs = runs(*range(6), model="tests.runs.models:calm", steps=1)
+    records, _ = told(configs, engine="reference", cluster=demanding)
+    assert {record.status for record in records} == {"ok"}
+    assert set(moods.read_text().split()) == {str(cluster.client.run(os.getpid, workers=[address])[address])}
 
 
 def test_a_scheduler_that_goes_is_told_and_what_came_is_kept(runs, tmp_path):

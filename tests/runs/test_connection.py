@@ -68,5 +68,8 @@ def test_no_dask_is_told_with_the_remedy(monkeypatch):
 
 def test_no_scheduler_is_told(monkeypatch):
     monkeypatch.setattr(connection, "_CONNECT_SECONDS", 1)
-    with pytest.raises(EngineError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"), connect("tcp://127.0.0.1:9"):
+    with (
+        pytest.raises(EngineError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"),
+        connect("tcp://127.0.0.1:9"),
+    ):
         pass

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from sysid_tbptt.config import canonical_json
 from sysid_tbptt.errors import EngineError, StoreError
 from sysid_tbptt.runs import worker
+from sysid_tbptt.runs.checkpoint import Checkpoint
 from sysid_tbptt.runs.harness import train
 from sysid_tbptt.runs.store import Store, locked
 from tests.conftest import config_of
@@ -159,10 +161,56 @@ def test_a_run_that_kills_its_worker_is_a_failure_and_costs_no_other(runs, tmp_p
     configs[0] = configs[0].model_copy(update={"model": "tests.runs.models:suicidal"})
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     monkeypatch.setenv("TEST_DRIVER", str(os.getpid()))
-    records = quietly(configs, tmp_path, workers=2)
+    records, text = told(configs, tmp_path, workers=2)
+    assert "a worker process died; done again, one at a time: the" in text
     assert [record.status for record in records] == ["failed", "ok", "ok", "ok", "ok"]
     assert "its process died" in records[0].reason
     assert list(map(numbers, records[1:])) == list(map(numbers, quietly(runs(3, 5, 7, 11))))
+
+
+@pytest.mark.parametrize("workers", [1, 2], ids=["thread", "processes"])
+def test_a_checkpoint_that_cannot_be_written_ends_the_call_with_one_error_and_fails_no_run(workers, runs, tmp_path):
+    obstacle = tmp_path / "checkpoints"
+    obstacle.write_text("")
+    configs = runs(0, 3, steps=3000)
+    with pytest.raises(StoreError, match=r"checkpoints.*cannot be written .*free or unlock the disk"):
+        quietly(configs, tmp_path, workers=workers, checkpoint_s=0.0)
+    assert Store(tmp_path).records() == []
+    obstacle.unlink()
+    assert {record.status for record in quietly(runs(0, 3), tmp_path)} == {"ok"}
+
+
+def test_a_record_that_cannot_be_written_ends_the_call_with_one_error(runs, tmp_path):
+    (tmp_path / "records").write_text("")
+    with pytest.raises(StoreError, match=r"records.*cannot be written"):
+        quietly(runs(0, 3), tmp_path)
+    (tmp_path / "records").unlink()
+    assert [record.status for record in quietly(runs(0, 3), tmp_path)] == ["ok", "ok"]
+
+
+def test_where_no_temporary_file_can_be_written_it_is_told(runs, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    with pytest.raises(StoreError, match=r"no temporary file can be written .*TMPDIR"):
+        quietly(runs(0), tmp_path / "results")
+
+
+def test_the_checkpoint_of_a_run_that_is_done_is_taken_away(runs, tmp_path):
+    """The process may die between record and checkpoint."""
+    (record,) = quietly(runs(0), tmp_path)
+    for run_id in (record.run_id, "another"):
+        Checkpoint(Store(tmp_path).checkpoint(run_id), "mark").save({}, (1.0, 1.0))
+    quietly(runs(0), tmp_path)
+    assert [path.stem for path in (tmp_path / "checkpoints").iterdir()] == ["another"]
+
+
+def test_a_record_that_is_there_twice_is_set_aside_and_told_and_not_run_again(runs, tmp_path):
+    (record,) = quietly(runs(0), tmp_path)
+    path = Store(tmp_path).path(record.config)
+    path.write_text(2 * path.read_text())
+    text = told(runs(0), tmp_path)[1]
+    assert f"set aside: {path}, line 1: the run" in text
+    assert "0 to do" in text
 
 
 def test_data_that_change_during_a_call_fail_the_run(runs, tmp_path, own_log, monkeypatch):
@@ -194,10 +242,9 @@ sys.path.insert(0, {cwd!r})
 from tests.conftest import config_of
 from sysid_tbptt.runs import harness
 from sysid_tbptt.training.engines import reference
-harness.CHECKPOINT_SECONDS = 0.0
 reference._TURN_SECONDS = 0.0
 configs = [config_of(dataset={log!r}, split="file", burn_in=m, steps=1500, validate_every=50) for m in (0, 3)]
-harness.train(configs, results={results!r}, engine="reference", workers={workers})
+harness.train(configs, results={results!r}, engine="reference", workers={workers}, checkpoint_s=0.0)
 """
 
 

@@ -1,13 +1,20 @@
 import json
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from sysid_tbptt.cli.printing import tell_damages
 from sysid_tbptt.errors import StoreError
 from sysid_tbptt.runs.record import RunRecord
 from sysid_tbptt.runs.store import Store, locked
 from tests.conftest import config_of
 
+NO_PROCESS = 2**22 + 1
+"""More than the largest process id."""
 SCORES = {"mse_scaled": 0.5, "rmse": [1.0], "unit": ["V"]}
 
 
@@ -81,7 +88,7 @@ def test_a_line_that_is_no_record_is_told_with_file_and_number_and_set_aside(lin
     assert said in str(damage)
     assert {r.run_id for r in again.records()} == {"a", "b"}
     assert again.set_damages_aside() == [damage]
-    assert path.with_suffix(".damaged").read_text() == damage.line + "\n"
+    assert path.with_suffix(".damaged").read_bytes() == line.encode("latin-1") + b"\n"
     assert Store(tmp_path).damages == []
     assert {r.run_id for r in Store(tmp_path).records()} == {"a", "b"}
 
@@ -156,8 +163,177 @@ def test_a_record_without_scores_is_no_success(tmp_path):
 
 
 def test_leftovers_of_killed_writes_are_swept(tmp_path):
-    leftover = tmp_path / "records" / ".x.jsonl.123.tmp"
+    leftover = tmp_path / "records" / f".x.jsonl.{NO_PROCESS}.tmp"
     leftover.parent.mkdir()
     leftover.touch()
     with locked(tmp_path):
         assert not leftover.exists()
+        leftover.touch()
+    assert not leftover.exists()
+
+
+def write_lines(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def at(time, status="ok"):
+    """The record of one run as a clock that says so would have dated it."""
+    return record(status=status).model_copy(update={"provenance": {"time": time}})
+
+
+LATE, EARLY = at("2030-01-01T00:00:00+00:00"), at("2020-01-01T00:00:00+00:00")
+
+
+def test_of_a_run_that_is_there_twice_the_later_line_counts_whatever_its_clock_said(tmp_path):
+    path = Store(tmp_path).path(config_of())
+    write_lines(path, LATE.to_line(), EARLY.to_line())
+    store = Store(tmp_path)
+    assert store.records() == [EARLY]
+    (damage,) = store.set_damages_aside()
+    assert (str(damage), damage.kind) == (f"{path}, line 1: the run 'a' is there already: {path}, line 2", "double")
+    assert path.with_suffix(".damaged").read_text() == LATE.to_line() + "\n"
+    assert (Store(tmp_path).records(), Store(tmp_path).damages) == ([EARLY], [])
+
+
+def test_of_a_run_that_is_in_two_files_the_one_in_its_own_counts(tmp_path):
+    path = Store(tmp_path).path(config_of())
+    write_lines(path, EARLY.to_line())
+    write_lines(path.with_name("zzz.jsonl"), LATE.to_line())
+    store = Store(tmp_path)
+    assert store.records() == [EARLY]
+    assert [damage.path.name for damage in store.set_damages_aside()] == ["zzz.jsonl"]
+    assert not path.with_name("zzz.jsonl").exists()
+    assert Store(tmp_path).records() == [EARLY]
+
+
+def test_a_failure_never_stands_before_a_success(tmp_path):
+    path = Store(tmp_path).path(config_of())
+    write_lines(path, at("x", status="failed").to_line())
+    write_lines(path.with_name("aaa.jsonl"), EARLY.to_line())
+    assert Store(tmp_path).records() == [EARLY]
+
+
+def test_what_others_put_into_a_file_while_a_run_is_under_way_stays_there(tmp_path):
+    store = Store(tmp_path)
+    store.save(record("a"))
+    with store.path(config_of()).open("a") as file:
+        file.write(record("b", burn_in=1).to_line() + "\n")
+    store.save(record("c", burn_in=2))
+    assert {r.run_id for r in Store(tmp_path).records()} == {"a", "b", "c"}
+
+
+def test_a_newer_record_that_comes_while_a_run_is_under_way_is_not_overwritten(tmp_path):
+    store = Store(tmp_path)
+    store.save(record("a"))
+    path = store.path(config_of())
+    path.write_text(path.read_text() + '{"schema": 2}\n')
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="use a newer version of sysid-tbptt, or choose another --results folder"):
+        store.save(record("b", burn_in=1))
+    assert path.read_bytes() == before
+
+
+def test_a_newer_record_stays_when_a_line_beside_it_is_set_aside(tmp_path):
+    path = Store(tmp_path).path(config_of())
+    write_lines(path, '{"schema": 2}', "half a li", record("a").to_line())
+    store = Store(tmp_path)
+    assert [damage.line for damage in store.set_aside(store.damages)] == [b"half a li"]
+    assert path.read_text() == '{"schema": 2}\n' + record("a").to_line() + "\n"
+    assert [damage.kind for damage in store.damages] == ["newer"]
+
+
+def test_a_line_that_could_not_be_set_aside_is_set_aside_later(tmp_path, monkeypatch):
+    path = Store(tmp_path).path(config_of())
+    write_lines(path, "half a li", record("a").to_line())
+    store = Store(tmp_path)
+    path.with_suffix(".damaged").mkdir()
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.save(record("b", burn_in=1))
+    path.with_suffix(".damaged").rmdir()
+    store.save(record("b", burn_in=1))
+    assert path.with_suffix(".damaged").read_text() == "half a li\n"
+    assert {r.run_id for r in Store(tmp_path).records()} == {"a", "b"}
+
+
+def test_a_line_that_was_set_aside_half_way_is_not_set_aside_twice(tmp_path):
+    path = Store(tmp_path).path(config_of())
+    write_lines(path, "half a li")
+    write_lines(path.with_suffix(".damaged"), "other", "half a li")
+    Store(tmp_path).set_damages_aside()
+    assert path.with_suffix(".damaged").read_text() == "other\nhalf a li\n"
+
+
+def test_only_what_is_no_record_is_told_to_be_run_again(tmp_path, capsys):
+    path = Store(tmp_path).path(config_of())
+    write_lines(path, "half a li", LATE.to_line(), EARLY.to_line(), '{"schema": 2}')
+    tell_damages(Store(tmp_path))
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[0] for line in told] == [
+        "no record, and done again by the next run",
+        "not counted",
+        "counted once, and set aside by the next run",
+    ]
+
+
+def test_a_temporary_file_that_a_living_process_writes_is_left_to_it(tmp_path):
+    (tmp_path / "records").mkdir()
+    theirs = tmp_path / "records" / f".x.jsonl.{os.getppid()}.tmp"
+    theirs.touch()
+    with locked(tmp_path) as taken:
+        assert taken == []
+    assert theirs.exists()
+
+
+HOLDER = """
+import sys, time
+from sysid_tbptt.runs.store import locked
+with locked(sys.argv[1]):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_lock_of_a_run_that_is_killed_is_free(tmp_path):
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()) as holder:
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(StoreError, match="another run is writing here; wait for it"), locked(tmp_path):
+            pass
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    with locked(tmp_path):
+        pass
+
+
+NO_ROOM = """
+import resource, sys
+from sysid_tbptt.errors import StoreError
+from sysid_tbptt.runs.store import Store
+store = Store(sys.argv[1])
+record = store.records()[0]
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    store.save(record.model_copy(update={"run_id": "b"}))
+except StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("room", [0, 1, 400], ids=lambda room: f"{room} bytes more")
+def test_a_write_that_finds_no_room_half_way_leaves_the_records_as_they_were(room, tmp_path):
+    store = Store(tmp_path)
+    store.save(record("a"))
+    path = store.path(config_of())
+    before = path.read_bytes()
+    limit = str(room and len(before) + room)
+    done = subprocess.run([sys.executable, "-c", NO_ROOM, tmp_path, limit], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{path}: cannot be written (")
+    assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == {path.name: before}
+
+
+def test_lines_of_a_damage_are_as_they_were_to_the_byte(tmp_path):
+    path = Store(tmp_path).path(config_of())
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\xff\xfe half\r\n")
+    assert Store(tmp_path).damages[0].line == b"\xff\xfe half\r"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
 
+import numpy as np
 import pandas as pd
 
 from ...runs.stability import BAND, StabilityRecord
@@ -43,6 +44,8 @@ MEDIAN, RMS = Look(BLUE), Look(VERMILLION, DASHED, width=1.3)
 FITTED, ALL_PAIRS = Look(BLACK, width=0.5), Look(BLACK, DOTTED)
 BOUND, BEST = Look(PURPLE, DASHED, width=1.3), Look(GREEN, DOTTED, "D")
 _HEIGHT, _ROWS = 1.9, 4
+_POINTS = 1000
+"""Values of m at which the bound is drawn of a longer window."""
 
 
 def pages(runs: pd.DataFrame, estimates: Sequence[StabilityRecord]) -> list[Page]:
@@ -90,8 +93,10 @@ def _decay(estimate: StabilityRecord, title: str) -> Panel:
 
 
 def _powers(estimate: StabilityRecord, scale: float) -> Iterator[float]:
-    for t in estimate.curve.t:
-        yield scale * estimate.factor**t
+    """Infinite where a network that does not forget has left all numbers behind."""
+    with np.errstate(over="ignore", under="ignore"):
+        powers = scale * np.power(estimate.factor, np.array(estimate.curve.t, dtype=np.float64))
+    yield from powers.tolist()
 
 
 def _study(estimate: StabilityRecord, key: Key, part: pd.DataFrame, of_model: pd.DataFrame) -> Panel:
@@ -99,8 +104,8 @@ def _study(estimate: StabilityRecord, key: Key, part: pd.DataFrame, of_model: pd
     chosen = groups.chosen_m(part)
     title = f"errors over m\n{groups.told_m(chosen)}"
     panel = replace(burn_in.panel(key, "", part, of_model), title=title, levels=(), runs=groups.run_ids(part))
-    if not estimate.forgets:
-        return panel
+    if not estimate.forgets or not bound(estimate.config.seq_len - 1, estimate.config.seq_len, estimate.factor):
+        return panel  # no bound, or one below all numbers
     best = best_burn_in(estimate.config.seq_len, estimate.factor)
     return replace(
         panel,
@@ -114,7 +119,8 @@ def _bound(estimate: StabilityRecord, panel: Panel) -> Line:
     """The bound over whole m, its least value that of the test errors, as far as it is not above all errors."""
     n, errors = estimate.config.seq_len, [error for line in panel.lines for error in line.y]
     least = min((error for line in panel.lines if line.label != "train" for error in line.y), default=inf)
-    values = {m: bound(m, n, estimate.factor) for m in range(n)}
+    shown_m = range(n) if n <= _POINTS else np.linspace(0, n - 1, _POINTS).astype(int).tolist()
+    values = {m: bound(m, n, estimate.factor) for m in shown_m}
     scale = least / min(values.values())
     shown = {m: scale * value for m, value in values.items() if scale * value <= max(errors)}
     return Line("λ^m/(N − m), scaled", tuple(map(float, shown)), tuple(shown.values()), BOUND)

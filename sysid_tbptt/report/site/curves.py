@@ -107,4 +107,5 @@ def channels(rows: pd.DataFrame, records: Sequence[RunRecord]) -> pd.DataFrame:
         rmse=pd.Series(errors, index=rows.index, dtype=object),
         channel=pd.Series([list(range(len(unit))) for unit in rows["unit"]], index=rows.index, dtype=object),
     )
-    return rows.explode(["rmse", "unit", "channel"], ignore_index=True).astype({"rmse": float, "channel": int})
+    exploded = rows.explode(["rmse", "unit", "channel"], ignore_index=True)
+    return exploded.astype({"rmse": float, "channel": int, "val": float})  # of no rows pandas takes them for words

@@ -35,7 +35,8 @@ class Runs:
     def _run(self, record: RunRecord) -> Json:
         source = finite(dict(record.provenance))
         made = source.pop("time", None)
-        parts = {"val": record.metrics.get("val"), **(record.metrics.get("test") or {})}
+        scored = record.metrics if record.status == "ok" else {}
+        parts = {"val": scored.get("val"), **(scored.get("test") or {})}
         return {
             "id": record.run_id,
             "setting": self._settings.number(record.config.model_dump(mode="json", exclude={"seed"})),
