@@ -29,7 +29,9 @@ from sysid_tbptt.config import RunConfig
 from sysid_tbptt.registry import load_dataset
 from sysid_tbptt.runs import cluster
 from sysid_tbptt.runs.bundle import BUNDLE_SECONDS
+from sysid_tbptt.runs.connection import Cluster
 from sysid_tbptt.runs.record import RunRecord
+from sysid_tbptt.runs.schedule import makespan
 from sysid_tbptt.runs.store import Store
 from sysid_tbptt.runs.worker import Task
 
@@ -61,32 +63,43 @@ def predict(costs: Costs, *, runs: int, per_bundle: int, workers: int, seconds: 
 
     A worker waits for the scheduler to take the record of a run before it begins the next.
     """
-    left = [min(per_bundle, runs - first) for first in range(0, runs, per_bundle)][::-1]
-    scheduler = driver = busy_scheduler = busy_driver = 0.0
-    free: list[tuple[float, int]] = []  # when a worker is free, runs left in its bundle
-    for _ in range(workers):
-        heapq.heappush(free, (0.0, 0))
-    while free:
-        now, in_bundle = heapq.heappop(free)
+    left = _sizes(runs, per_bundle)[::-1]
+    scheduler, driver = _Server(), _Server()
+    waiting = [(0.0, 0)] * workers  # when a worker has something to say, runs left in its bundle; below 0 one has ended
+    while waiting:
+        now, in_bundle = heapq.heappop(waiting)
+        if in_bundle < 0:
+            taken = scheduler.serve(now, costs.scheduler_run)
+            driver.serve(taken, costs.driver_run)
+            heapq.heappush(waiting, (taken, -in_bundle - 1))
+            continue
         if not in_bundle:
             if not left:
                 continue
             in_bundle = left.pop()
-            scheduler = max(now, scheduler) + costs.scheduler_bundle
-            driver = max(scheduler, driver) + costs.driver_bundle
-            busy_scheduler += costs.scheduler_bundle
-            busy_driver += costs.driver_bundle
-            now = scheduler
-        elif in_bundle < 0:  # a run has ended
-            scheduler = max(now, scheduler) + costs.scheduler_run
-            driver = max(scheduler, driver) + costs.driver_run
-            busy_scheduler += costs.scheduler_run
-            busy_driver += costs.driver_run
-            heapq.heappush(free, (scheduler, -in_bundle - 1))
-            continue
-        heapq.heappush(free, (now + seconds + costs.worker_run, -in_bundle))
-    makespan = max(scheduler, driver)
-    return Predicted(makespan, busy_scheduler / makespan, busy_driver / makespan)
+            now = scheduler.serve(now, costs.scheduler_bundle)
+            driver.serve(now, costs.driver_bundle)
+        heapq.heappush(waiting, (now + seconds + costs.worker_run, -in_bundle))
+    end = max(scheduler.free_at, driver.free_at)
+    return Predicted(end, scheduler.busy / end, driver.busy / end)
+
+
+def _sizes(runs: int, per_bundle: int) -> list[int]:
+    return [min(per_bundle, runs - first) for first in range(0, runs, per_bundle)]
+
+
+@dataclass
+class _Server:
+    """Does one thing at a time, in the order in which it is asked."""
+
+    free_at: float = 0.0
+    busy: float = 0.0
+
+    def serve(self, asked: float, cost: float) -> float:
+        """When that is done."""
+        self.free_at = max(asked, self.free_at) + cost
+        self.busy += cost
+        return self.free_at
 
 
 @dataclass(frozen=True)
@@ -115,9 +128,7 @@ def measure(client: Client, scheduler: psutil.Process, per_bundle: int, *, runs:
             waited += time.perf_counter() - time.thread_time() - began
 
         before, began, own = sum(scheduler.cpu_times()[:2]), time.perf_counter(), time.process_time()
-        cluster.execute(
-            tasks, client, seconds=seconds, resources={}, on_record=keep, on_steps=lambda _: None, tell=print
-        )
+        cluster.execute(tasks, Cluster(client), seconds=seconds, on_record=keep, on_steps=lambda _: None, tell=print)
         wall, own = time.perf_counter() - began, time.process_time() - own
     return Measured(wall, sum(scheduler.cpu_times()[:2]) - before, own + waited, -(-runs // per_bundle))
 
@@ -206,7 +217,7 @@ def main() -> None:
 def _row(costs: Costs, runs: int, workers: int, seconds: float) -> tuple[object, ...]:
     per_bundle = max(1, math.ceil(BUNDLE_SECONDS / seconds))
     foretold = predict(costs, runs=runs, per_bundle=per_bundle, workers=workers, seconds=seconds)
-    ideal = predict(Costs(0, 0, 0, 0, 0), runs=runs, per_bundle=per_bundle, workers=workers, seconds=seconds).makespan
+    ideal = makespan([size * seconds for size in _sizes(runs, per_bundle)], workers)
     busy = {"scheduler": foretold.scheduler, "driver": foretold.driver, "workers": ideal / foretold.makespan}
     return (
         f"{seconds:g} s",

@@ -97,3 +97,13 @@ def own_log(tmp_path: Path) -> Path:
         'file = "log.csv"\ninputs = ["valve"]\noutputs = ["level"]\ndt = 0.1\nsplit = [0.5, 0.25, 0.25]\n'
     )
     return description
+
+
+@pytest.fixture
+def runs(own_log: Path) -> Callable[..., list[RunConfig]]:
+    """Configs on the log, by their burn-in."""
+
+    def make(*burn_ins: int, **changes: object) -> list[RunConfig]:
+        return [config_of(dataset=str(own_log), split="file", burn_in=m, **changes) for m in burn_ins]
+
+    return make

@@ -60,13 +60,7 @@ def whole(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0 on")
-    return value
+    return _from_zero(text, "a number of seconds")
 
 
 def positive(text: str) -> int:
@@ -76,7 +70,11 @@ def positive(text: str) -> int:
 
 
 def price(text: str) -> float:
+    return _from_zero(text, "a number")
+
+
+def _from_zero(text: str, kind: str) -> float:
     with suppress(ValueError):
         if 0 <= float(text) < inf:
             return float(text)
-    raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 on")
+    raise argparse.ArgumentTypeError(f"'{text}' is not {kind} from 0 on")

@@ -12,7 +12,7 @@ OK, SOME_FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 """Exit codes."""
 
 SHOWN = 20
-"""Findings that are printed; the others are counted."""
+"""Findings, or differences, that are printed; the others are counted."""
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

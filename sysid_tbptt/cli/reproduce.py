@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import ENGINES
 from .options import add_results
-from .printing import OK, SOME_FAILED, print_table, printable
+from .printing import OK, SHOWN, SOME_FAILED, print_table, printable
 
 if TYPE_CHECKING:
     from ..runs.reproduction import Reproduction
-
-SHOWN = 20
-"""Differences that are printed, the largest first; the others are counted."""
 
 
 def add(commands: Any) -> None:

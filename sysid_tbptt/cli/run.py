@@ -74,16 +74,14 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _dry_run(options: argparse.Namespace) -> int:
-    from ..runs.estimate import Estimator
     from ..runs.executors import cores
+    from ..runs.harness import estimates
     from ..runs.plan import make_plan
     from ..runs.store import Store
 
     store = Store(options.results)
     plan = make_plan(_expanded(options), engine=options.engine, store=store)
-    estimator = Estimator(store.records())
-    estimates = {run.run_id: estimator.estimate(run.config, run.engine) for run in plan.todo}
-    planning.show(plan, estimates, options.workers or options.threads or cores(), options.price)
+    planning.show(plan, estimates(plan.todo, store), options.workers or options.threads or cores(), options.price)
     tell_damages(store)
     return OK
 

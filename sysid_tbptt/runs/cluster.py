@@ -17,6 +17,7 @@ from ..errors import EngineError, one_line
 from ..registry import load_dataset
 from .atomic import write_whole
 from .bundle import Bundle, Message, bundles, perform_bundle
+from .connection import Cluster
 from .executors import OnRecord, OnSteps, Tell
 from .record import RunRecord
 from .worker import Task, failure
@@ -34,18 +35,16 @@ _STEPS_A_SECOND = 50
 
 def execute(
     tasks: Sequence[Task],
-    client: Client,
+    cluster: Cluster,
     *,
     seconds: Mapping[str, float],
-    resources: Mapping[str, float],
     on_record: OnRecord,
     on_steps: OnSteps,
     tell: Tell,
 ) -> None:
     """Performs the tasks in their order on the cluster; ``on_record`` is called here as each one ends.
 
-    ``seconds`` are the estimates by run_id that bundles are made by; ``resources`` is what a worker must have been
-    started with, such as ``{"GPU": 1}``, and what a bundle takes of it. When a worker dies or fails a run, ``tell`` is
+    ``seconds`` are the estimates by run_id that bundles are made by. When a worker dies or fails a run, ``tell`` is
     told, and the run goes on from its last state on another; what does so `TRIES` times is recorded as a failure. On
     KeyboardInterrupt the workers send their states before it is raised again.
 
@@ -53,8 +52,10 @@ def execute(
         EngineError: the scheduler is gone, or workers cannot begin.
         StoreError: a file of a run cannot be written.
     """
-    desk = _Desk(client, dict(resources), {task.run_id: task for task in tasks}, on_record, on_steps, tell)
-    cut = bundles(tasks, seconds, max(1, sum(client.nthreads().values())))
+    desk = _Desk(
+        cluster.client, dict(cluster.resources), {task.run_id: task for task in tasks}, on_record, on_steps, tell
+    )
+    cut = bundles(tasks, seconds, max(1, cluster.slots))
     desk.steps_s = min(60.0, max(1.0, len(cut) / _STEPS_A_SECOND))
     try:
         for bundle in cut:

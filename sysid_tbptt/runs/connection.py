@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -13,9 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import limits
 from ..errors import ConfigError, EngineError, complaints, one_line
-from .executors import OnRecord, OnSteps, Tell
 from .local_workers import kept_alive
-from .worker import Task
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -42,22 +40,6 @@ class Cluster:
     def slots(self) -> int:
         """Runs that the workers which are there take at a time."""
         return sum(self.client.nthreads().values())
-
-    def execute(
-        self, tasks: Sequence[Task], *, seconds: Mapping[str, float], on_record: OnRecord, on_steps: OnSteps, tell: Tell
-    ) -> None:
-        """Performs the tasks, see `sysid_tbptt.runs.cluster.execute`."""
-        from . import cluster
-
-        cluster.execute(
-            tasks,
-            self.client,
-            seconds=seconds,
-            resources=self.resources,
-            on_record=on_record,
-            on_steps=on_steps,
-            tell=tell,
-        )
 
 
 class _Description(BaseModel):

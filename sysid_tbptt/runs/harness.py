@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ..config import RunConfig
-from .estimate import Estimator
+from .estimate import Estimate, Estimator
 from .executors import cores, execute
 from .plan import Group, Plan, Planned, make_plan
 from .progress import Reporter, duration
@@ -64,7 +64,7 @@ def train(
         store = Store(results)
         for damage in store.set_damages_aside():
             then = ", and to be run again" if damage.kind == "damaged" else ""
-            console.print(f"set aside{then}: {damage}", markup=False, highlight=False, soft_wrap=True)
+            say(console, f"set aside{then}: {damage}")
         for path in store.spent_checkpoints():
             path.unlink(missing_ok=True)
         return _Call(store, console, engine, at_a_time, cluster, keep_weights, checkpoint_s, after_group).train(runs)
@@ -93,11 +93,14 @@ class _Call:
         return [record for run in plan.runs if (record := self._record(run.run_id)) is not None]
 
     def _perform(self, plan: Plan) -> None:
-        seconds = estimates(plan.todo, self.store)
+        seconds = {run_id: one.seconds for run_id, one in estimates(plan.todo, self.store).items()}
         self.console.print(f"estimate: {duration(self._wall_time(plan, seconds))} on {self.workers} workers")
         reporter = Reporter(self.console, seconds, {run.run_id: run.steps for run in plan.todo}, self.workers)
         self.left = Counter(run.group for run in plan.todo)
         groups = {run.run_id: run.group for run in plan.todo}
+
+        def tell(said: str) -> None:
+            say(self.console, said)
 
         def on_record(record: RunRecord) -> None:
             self._keep(record)
@@ -106,9 +109,15 @@ class _Call:
 
         with reporter.shown(), self._told_how_to_go_on():
             if self.cluster:
-                tasks = self._tasks(plan.todo, reporter)
-                self.cluster.execute(
-                    tasks, seconds=seconds, on_record=on_record, on_steps=reporter.on_steps, tell=self._tell
+                from . import cluster
+
+                cluster.execute(
+                    self._tasks(plan.todo, reporter),
+                    self.cluster,
+                    seconds=seconds,
+                    on_record=on_record,
+                    on_steps=reporter.on_steps,
+                    tell=tell,
                 )
                 return
             for parallel, queue in plan.by_executor().items():
@@ -118,11 +127,8 @@ class _Call:
                     parallel=parallel,
                     on_record=on_record,
                     on_steps=reporter.on_steps,
-                    tell=self._tell,
+                    tell=tell,
                 )
-
-    def _tell(self, said: str) -> None:
-        self.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
     def _wall_time(self, plan: Plan, seconds: Mapping[str, float]) -> float:
         queues = [list(plan.todo)] if self.cluster else plan.by_executor().values()
@@ -134,7 +140,7 @@ class _Call:
             yield
         except KeyboardInterrupt:
             said = f"saved. To go on, type: {command()}" if self.store else "nothing is saved without a results folder."
-            self.console.print(f"stopped; {said}", markup=False, highlight=False, soft_wrap=True)
+            say(self.console, f"stopped; {said}")
             raise
 
     def _count(self, group: Group) -> None:
@@ -179,10 +185,15 @@ class _Call:
         return self.records.get(run_id) or (self.store.get(run_id) if self.store else None)
 
 
-def estimates(runs: Iterable[Planned], store: Store | None) -> dict[str, float]:
-    """Estimated seconds of each run on one worker."""
+def say(console: Console, text: str) -> None:
+    """A line as it is, whatever names and paths it holds."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def estimates(runs: Iterable[Planned], store: Store | None) -> dict[str, Estimate]:
+    """What each run takes on one worker, by its run_id."""
     estimator = Estimator(store.records() if store else ())
-    return {run.run_id: estimator.estimate(run.config, run.engine).seconds for run in runs}
+    return {run.run_id: estimator.estimate(run.config, run.engine) for run in runs}
 
 
 def announce(plan: Plan, console: Console) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -100,7 +99,9 @@ def reproduce(
     planned = make_plan([recorded.config], engine=engine or recorded.engine or "auto", store=None).runs[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / kept.name
-        again = _perform(planned, path, estimates([planned], store), console or Console(stderr=True))
+        again = _perform(
+            planned, path, estimates([planned], store)[planned.run_id].seconds, console or Console(stderr=True)
+        )
         parts = [agreement(recorded, again)]
         if weights is not None:
             parts.append(agreement_of_weights(weights, _arrays(path) if path.is_file() else {}))
@@ -145,10 +146,10 @@ def _check_data(recorded: RunRecord, data: Dataset) -> None:
         )
 
 
-def _perform(planned: Planned, weights: Path, seconds: Mapping[str, float], console: Console) -> RunRecord:
+def _perform(planned: Planned, weights: Path, seconds: float, console: Console) -> RunRecord:
     """Trains the run, in a process of its own where its engine asks for one, as `sysid-tbptt run` does."""
     found: list[RunRecord] = []
-    reporter = Reporter(console, seconds, {planned.run_id: planned.steps}, workers=1)
+    reporter = Reporter(console, {planned.run_id: seconds}, {planned.run_id: planned.steps}, workers=1)
     task = Task(planned.config, planned.run_id, planned.engine, slot=0, command=command(), weights=weights)
     parallel = load_engine(planned.engine).PARALLEL
     with reporter.shown():

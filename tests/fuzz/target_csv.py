@@ -33,6 +33,11 @@ def seeds() -> list[bytes]:
 def fuzz(data: bytes, folder: Path) -> None:
     path = folder / "x.csv"
     path.write_bytes(data)
+    read_table(path)
+
+
+def read_table(path: Path) -> None:
+    """Reads a table as a log, or else as outputs, whatever its format."""
     try:
         log = from_file(path, inputs=["u"], outputs=["y"], dt=0.1, split=(0.5, 0.25, 0.25))
     except DataError:

@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sysid_tbptt.data.files import from_file
-from sysid_tbptt.errors import DataError
-from sysid_tbptt.runs.outputs_file import read_outputs
 from tests.fuzz.mutations import plain as mutate
+from tests.fuzz.target_csv import read_table
 
 __all__ = ["MENDED", "fuzz", "mutate", "seeds"]
 
@@ -39,10 +37,4 @@ def _parquet(table: pd.DataFrame, compression: str, dictionary: bool) -> bytes:
 def fuzz(data: bytes, folder: Path) -> None:
     path = folder / "x.parquet"
     path.write_bytes(data)
-    try:
-        log = from_file(path, inputs=["u"], outputs=["y"], dt=0.1, split=(0.5, 0.25, 0.25))
-    except DataError:
-        outputs = read_outputs(path, 2)
-        assert all(values.shape[1] == 2 and np.isfinite(values).all() for values in outputs.values())
-    else:
-        assert np.isfinite(log.train[0].u).all()
+    read_table(path)

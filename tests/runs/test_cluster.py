@@ -1,6 +1,5 @@
 """Real worker processes of a Dask cluster on this machine."""
 
-import io
 import os
 import random
 import signal
@@ -9,16 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from sysid_tbptt.errors import EngineError
 from sysid_tbptt.runs import cluster as cluster_module
 from sysid_tbptt.runs.connection import Cluster, connect
-from sysid_tbptt.runs.harness import train
 from sysid_tbptt.runs.store import Store
 from tests.conftest import config_of
 from tests.runs.models import gain_a_card, set_moods
-from tests.runs.test_harness import numbers
+from tests.runs.test_harness import numbers, told
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +35,6 @@ def moods(cluster, tmp_path):
     cluster.client.wait_for_workers(2)
     cluster.client.run(set_moods, str(path))
     return path
-
-
-@pytest.fixture
-def runs(own_log):
-    def make(*burn_ins, **changes):
-        return [config_of(dataset=str(own_log), split="file", burn_in=m, **changes) for m in burn_ins]
-
-    return make
-
-
-def told(configs, results=None, **options):
-    text = io.StringIO()
-    records = train(configs, results=results, console=Console(file=text, width=500), **options)
-    return records, text.getvalue()
 
 
 def pids(cluster):

@@ -18,17 +18,6 @@ from sysid_tbptt.runs import worker
 from sysid_tbptt.runs.checkpoint import Checkpoint
 from sysid_tbptt.runs.harness import train
 from sysid_tbptt.runs.store import Store, locked
-from tests.conftest import config_of
-
-
-@pytest.fixture
-def runs(own_log):
-    """Configs on the log, by their burn-in."""
-
-    def make(*burn_ins, **changes):
-        return [config_of(dataset=str(own_log), split="file", burn_in=m, **changes) for m in burn_ins]
-
-    return make
 
 
 def quietly(configs, results=None, *, console=None, **options):
