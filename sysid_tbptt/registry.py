@@ -15,7 +15,7 @@ from functools import cache, lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from .config import RETRAIN
+from .config import RETRAIN, RunConfig
 from .data import files, forecasting, official, paper, simulated
 from .data.horizon import ahead
 from .data.series import Dataset
@@ -58,6 +58,11 @@ def load_dataset(name: str, split: str | None = None, horizon: int | None = None
     if data.forecasts and horizon is None:
         raise DataError(f"data set '{name}' is a series to forecast: give the horizon in samples, such as 96")
     return data if own or horizon is None else _known_ahead(data.name, data.split, horizon)
+
+
+def data_of(config: RunConfig) -> Dataset:
+    """The data set of a run; raises as `load_dataset` does."""
+    return load_dataset(config.dataset, config.split, config.horizon)
 
 
 @cache

@@ -30,6 +30,11 @@ def add_cluster(command: argparse.ArgumentParser) -> None:
     )
 
 
+def is_named(options: argparse.Namespace) -> bool:
+    """Whether the options name a cluster."""
+    return bool(options.workers or options.scheduler or options.cluster)
+
+
 @contextmanager
 def opened(options: argparse.Namespace) -> Iterator[Cluster | None]:
     """The cluster that the options name, for the time of the block; None where they name none.
@@ -37,7 +42,7 @@ def opened(options: argparse.Namespace) -> Iterator[Cluster | None]:
     Raises:
         ConfigError, EngineError: see `sysid_tbptt.runs.connection.connect`.
     """
-    if not (options.workers or options.scheduler or options.cluster):
+    if not is_named(options):
         yield None
         return
     from ..runs.connection import connect

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..runs.plan import Plan
 
 
-def show(plan: Plan, estimates: Mapping[str, Estimate], workers: int, price: float | None) -> None:
+def show(plan: Plan, estimates: Mapping[str, Estimate], workers: int, price: float | None, *, on_cluster: bool) -> None:
     """Prints the runs by group, then the time and the worker-hours by number of workers, with their cost.
 
     ``estimates`` has every run that is to do by its run_id; ``price`` is that of a worker-hour, in any currency.
@@ -21,8 +21,8 @@ def show(plan: Plan, estimates: Mapping[str, Estimate], workers: int, price: flo
     from ..runs.schedule import offers
 
     _print_groups(plan, estimates)
-    queues = [[estimates[run.run_id].seconds for run in queue] for queue in plan.by_executor().values()]
-    found = offers(queues, workers)
+    seconds = {run_id: one.seconds for run_id, one in estimates.items()}
+    found = offers(plan.queues(seconds, on_cluster=on_cluster), workers)
     asked = next(offer for offer in found if offer.workers == workers)
     print(
         f"{len(plan.runs)} runs, {len(plan.runs) - len(plan.todo)} done already, {len(plan.todo)} to do: about "

@@ -8,7 +8,7 @@ from typing import Any
 from ..config import ENGINES, RunConfig
 from ..errors import ConfigError
 from . import planning, tables
-from .cluster import add_cluster, opened
+from .cluster import add_cluster, is_named, opened
 from .options import FILTERS, add_filters, add_results, positive, price, seconds
 from .printing import OK, SOME_FAILED, tell_damages
 
@@ -81,7 +81,8 @@ def _dry_run(options: argparse.Namespace) -> int:
 
     store = Store(options.results)
     plan = make_plan(_expanded(options), engine=options.engine, store=store)
-    planning.show(plan, estimates(plan.todo, store), options.workers or options.threads or cores(), options.price)
+    workers = options.workers or options.threads or cores()
+    planning.show(plan, estimates(plan.todo, store), workers, options.price, on_cluster=is_named(options))
     tell_damages(store)
     return OK
 

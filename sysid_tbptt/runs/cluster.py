@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 
 from distributed import Client, Future, Queue, Variable
 
-from ..data.series import Dataset
 from ..errors import EngineError, one_line
-from ..registry import load_dataset
+from ..registry import data_of
 from .atomic import write_whole
 from .bundle import Bundle, Message, bundles, perform_bundle
 from .connection import Cluster
@@ -110,7 +109,7 @@ class _Desk:
         """Hands a bundle to the cluster, if there is a choice to another worker than the one to ``avoid``; what is sent
         again comes first. Its result is of no use: a result dies with its worker, and would be made again."""
         tasks = tuple(tasks)
-        data = _data(tasks[0])
+        data = data_of(tasks[0].config)
         name = f"{self.name}-{next(self.number)}"
         held_by = self.given[data.revision].name if data.revision in self.given else None
         bundle = Bundle(name, self.name, tasks, data.revision, held_by, self.steps_s, self._states(tasks))
@@ -228,7 +227,7 @@ class _Desk:
 
     def _give_data(self, tasks: Sequence[Task]) -> None:
         """Sends a bundle again, from now on with its data set: to begin with, workers look for it where they are."""
-        data = _data(tasks[0])
+        data = data_of(tasks[0].config)
         if data.revision not in self.given:
             variable = Variable(f"{self.name}-data-{data.revision}", client=self.client)
             variable.set(pickle.dumps(data))
@@ -276,7 +275,3 @@ class _Desk:
     def _fail(self, task: Task, reason: str) -> None:
         del self.left[task.run_id]
         self.on_record(failure(task, f"{reason}; it was tried {TRIES} times, alone"))
-
-
-def _data(task: Task) -> Dataset:
-    return load_dataset(task.config.dataset, task.config.split, task.config.horizon)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -105,23 +105,25 @@ def _local(workers: int) -> Iterator[Any]:
 
     with (
         LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as cluster,
-        kept_alive(cluster.scheduler_address, workers),
+        kept_alive(cluster.scheduler_address, workers, lambda: len(cluster.scheduler.workers)),
     ):
         yield cluster
 
 
-def _described(file: Path) -> Any:
+@contextmanager
+def _described(file: Path) -> Iterator[Any]:
     description = _read(file)
     module, _, name = description.cluster.rpartition(".")
-    try:
-        cluster = getattr(import_module(module), name)(**description.options)
-        if description.adapt is not None:
-            cluster.adapt(**description.adapt)
-        else:
-            cluster.scale(description.jobs or 1)
-    except Exception as error:  # whatever somebody else's class raises
-        raise ConfigError(f"{file}: '{description.cluster}' cannot be started ({one_line(error)})") from error
-    return cluster
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(getattr(import_module(module), name)(**description.options))
+            if description.adapt is not None:
+                cluster.adapt(**description.adapt)
+            else:
+                cluster.scale(description.jobs or 1)
+        except Exception as error:  # whatever somebody else's class raises
+            raise ConfigError(f"{file}: '{description.cluster}' cannot be started ({one_line(error)})") from error
+        yield cluster
 
 
 def _read(file: Path) -> _Description:

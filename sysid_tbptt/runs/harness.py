@@ -131,8 +131,8 @@ class _Call:
                 )
 
     def _wall_time(self, plan: Plan, seconds: Mapping[str, float]) -> float:
-        queues = [list(plan.todo)] if self.cluster else plan.by_executor().values()
-        return sum(makespan([seconds[run.run_id] for run in queue], self.workers) for queue in queues)
+        queues = plan.queues(seconds, on_cluster=self.cluster is not None)
+        return sum(makespan(queue, self.workers) for queue in queues)
 
     @contextmanager
     def _told_how_to_go_on(self) -> Iterator[None]:

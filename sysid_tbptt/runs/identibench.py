@@ -22,7 +22,7 @@ from rich.console import Console
 from ..config import RunConfig
 from ..data.series import Dataset, Series
 from ..errors import ConfigError, ModelError, traced
-from ..registry import load_dataset
+from ..registry import data_of
 from .predictions import write_predictions
 from .provenance import command, provenance
 from .record import EXTERNAL, RunRecord, Time
@@ -140,12 +140,12 @@ def train_themselves(
 
 
 def _known(config: RunConfig, store: Store) -> RunRecord | None:
-    record = store.get(config.run_id(load_dataset(config.dataset, config.split).revision))
+    record = store.get(config.run_id(data_of(config).revision))
     return record if record and record.done else None
 
 
 def _perform(config: RunConfig, build_model: BuildModel, store: Store, console: Console) -> RunRecord:
-    data = load_dataset(config.dataset, config.split)
+    data = data_of(config)
     record, y_hat = _Sitting(config, data, build_model).perform()
     if y_hat:
         write_predictions(store.predictions(record.run_id), data.test, y_hat)

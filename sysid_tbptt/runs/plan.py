@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..config import RunConfig
-from ..registry import load_dataset
+from ..registry import data_of
 from ..training.engines import load_engine, pick
 from .estimate import effort, steps_of
 from .executors import Parallel
@@ -58,6 +58,11 @@ class Plan:
             queues.setdefault(load_engine(run.engine).PARALLEL, []).append(run)
         return queues
 
+    def queues(self, seconds: Mapping[str, float], *, on_cluster: bool) -> list[list[float]]:
+        """The ``seconds`` (by run_id) of what is to do, in queues: one on a cluster, else threads, then processes."""
+        queues = [self.todo] if on_cluster else self.by_executor().values()
+        return [[seconds[run.run_id] for run in queue] for queue in queues]
+
 
 def make_plan(configs: Iterable[RunConfig], *, engine: str, store: Store | None) -> Plan:
     """Plans the runs; done are those with a record that did not fail.
@@ -81,7 +86,7 @@ class _Planner:
         self._engines: dict[tuple[object, ...], str] = {}
 
     def plan(self, config: RunConfig) -> Planned:
-        run_id = config.run_id(load_dataset(config.dataset, config.split, config.horizon).revision)
+        run_id = config.run_id(data_of(config).revision)
         record = self.done(run_id)
         return Planned(config, run_id, record.engine or "" if record else self._engine(config))
 

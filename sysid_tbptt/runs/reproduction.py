@@ -14,7 +14,7 @@ from rich.console import Console
 from ..config import ALGORITHM_VERSION
 from ..data.series import Dataset
 from ..errors import ConfigError, DataError, EngineError, StoreError
-from ..registry import load_dataset
+from ..registry import data_of
 from ..training.engines import load_engine
 from ..training.weights import read_weights
 from .agreement import Agreement, agreement, agreement_of_weights, together
@@ -124,8 +124,7 @@ def _same_ground(recorded: RunRecord) -> Dataset:
             f"run {recorded.run_id} is of algorithm version {algorithm}, this package of {ALGORITHM_VERSION}; "
             f"use the version of its record, {version}"
         )
-    config = recorded.config
-    data = load_dataset(config.dataset, config.split, config.horizon)
+    data = data_of(recorded.config)
     _check_data(recorded, data)
     return data
 

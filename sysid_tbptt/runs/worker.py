@@ -15,7 +15,7 @@ from ..config import RunConfig
 from ..data.identity import round_significant
 from ..data.series import Dataset
 from ..errors import DataError, StoreError, SysidError, frames, traced
-from ..registry import load_dataset
+from ..registry import data_of
 from ..training.engines import pick
 from ..training.job import Arrays, Control, Interrupted, Job
 from ..training.trainer import Outcome, make_job, run
@@ -65,7 +65,7 @@ class Watcher(Protocol):
 
 def build(config: RunConfig, data: Dataset | None = None) -> tuple[Dataset, Job]:
     """The data and the job of a run; safe to call from several threads."""
-    data = data or load_dataset(config.dataset, config.split, config.horizon)
+    data = data or data_of(config)
     with _BUILDING:
         return data, make_job(config, data)
 

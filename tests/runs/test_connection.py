@@ -1,9 +1,10 @@
 import sys
 
 import pytest
+from distributed import LocalCluster
 
 from sysid_tbptt.errors import ConfigError, EngineError
-from sysid_tbptt.runs import connection
+from sysid_tbptt.runs import connection, local_workers
 from sysid_tbptt.runs.connection import connect
 from sysid_tbptt.runs.harness import train
 from tests.conftest import config_of
@@ -47,6 +48,29 @@ def test_a_file_describes_a_cluster_that_trains(described, own_log):
 )
 def test_a_file_that_cannot_be_used_is_told(text, said, described):
     with pytest.raises(ConfigError, match=said), connect(file=described(text)):
+        pass
+
+
+def test_a_cluster_that_cannot_grow_is_closed_again(described, monkeypatch):
+    started = []
+
+    def fail(cluster, **_):
+        started.append(cluster)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(LocalCluster, "adapt", fail)
+    file = described(
+        "cluster: distributed.LocalCluster\n"
+        "options: {n_workers: 0, processes: false, dashboard_address: null}\nadapt: {minimum: 1}\n"
+    )
+    with pytest.raises(ConfigError, match=r"cannot be started .ZeroDivisionError"), connect(file=file):
+        pass
+    assert [cluster.status.name for cluster in started] == ["closed"]
+
+
+def test_workers_that_cannot_start_are_told(monkeypatch, capfd):
+    monkeypatch.setattr(local_workers.sys, "executable", "/bin/false")
+    with pytest.raises(EngineError, match="a worker process ends while it starts"), connect(workers=1):
         pass
 
 
