@@ -248,9 +248,7 @@ FAULTS = (
         blows=4,
     ),
     Fault("kill-worker", "one worker process killed (kill -9)", kill_worker, engine="reference"),
-    Fault(
-        "kill-cluster", "all processes killed (kill -9), a cluster", kill, engine="reference", blows=4, where=CLUSTER
-    ),
+    Fault("kill-cluster", "the driver of a cluster killed (kill -9)", kill, engine="reference", blows=4, where=CLUSTER),
     Fault(
         "cluster-workers",
         "two workers of a cluster killed (kill -9)",
