@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from sysid_tbptt.errors import SysidError  # noqa: E402 - needs the path
+from tests.fuzz import table  # noqa: E402
 
 READERS = {
     "record": "lines of records",
@@ -167,12 +168,13 @@ def _row(reader: str, total: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 
 def _write(out: Path, row: dict[str, Any]) -> None:
-    """The rows of all readers, this one's in place of its earlier one."""
+    """The rows of all readers, this one's in place of its earlier one, and the table of them."""
     rows = json.loads(out.read_text()) if out.is_file() else []
     rows = [old for old in rows if old["reader"] != row["reader"]] + [row]
     rows.sort(key=lambda one: list(READERS).index(one["reader"]))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(rows, indent=1) + "\n")
+    out.with_suffix(".md").write_text(table.markdown(rows))
 
 
 # The child: reads inputs until its time is over
