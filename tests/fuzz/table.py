@@ -10,8 +10,8 @@ from tabulate import tabulate
 LEGEND = """\
 Inputs made from valid files by coverage-guided mutation, most of them in keeping with the form of the file. An input is
 read, or refused by one error that names the file or field; a finding is one of which neither is true, or that reaches
-out of its folder, runs code, or takes too much memory. Mended: findings so far
-(of these by fuzzing), each a test in tests/fuzz/test_findings.py. Coverage: edges of the Python code that were reached."""
+out of its folder, runs code, or takes too much memory. Mended: findings so far (of these by fuzzing), each a test in
+tests/fuzz/test_findings.py. Coverage: edges of the Python code that were reached."""
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
