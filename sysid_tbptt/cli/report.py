@@ -13,6 +13,7 @@ from .options import add_results
 from .printing import OK
 
 if TYPE_CHECKING:
+    from ..report.tables import Placed
     from ..runs.store import Store
 
 
@@ -30,7 +31,7 @@ def _report(options: argparse.Namespace) -> int:
     from ..runs.store import Store
 
     store = Store(options.results)
-    written = tables.write(store)
+    made, written = tables.write(store)
     if not written:
         raise ConfigError(
             f"{options.results}: no table can be made yet: it takes a run that ended well, and of forecasts both "
@@ -40,7 +41,7 @@ def _report(options: argparse.Namespace) -> int:
     if not options.no_figures and (figures := _write_figures(store)):
         print(f"{len(figures)} figures in {store.root / 'figures'}", flush=True)
     if not options.no_site:
-        for page in _write_site(store):
+        for page in _write_site(store, made):
             print(f"page: {page}")
     return OK
 
@@ -55,11 +56,11 @@ def _write_figures(store: Store) -> list[Path]:
     return write_figures(store)
 
 
-def _write_site(store: Store) -> list[Path]:
+def _write_site(store: Store, made: list[Placed]) -> list[Path]:
     """The page, which links to tables and figures; none, and a line that says so, where a package is missing."""
     from ..report.site import missing, write_site
 
     if reason := missing():
         print(f"no page: {reason}", file=sys.stderr)
         return []
-    return write_site(store)
+    return write_site(store, made)

@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
         f"{len(records)} runs: {len(records) - bad} ok, {bad} failed or diverged; records in {options.results}/records"
     )
     if options.tables:
-        tables.show(tables.write(Store(options.results)))
+        tables.show(tables.write(Store(options.results))[1])
     return SOME_FAILED if bad else OK
 
 

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from .printing import tell_damages
 
 if TYPE_CHECKING:
+    from ..report.tables import Placed
     from ..runs.store import Store
 
 
-def write(store: Store) -> list[Path]:
-    """Writes all tables of the folder's records; returns the files."""
-    from ..report.tables import write_tables
+def write(store: Store) -> tuple[list[Placed], list[Path]]:
+    """Writes all tables of the folder's records; returns them, and the files."""
+    from ..report.tables import all_tables, write_tables
 
     tell_damages(store)
-    return write_tables(store.records(), store.root / "tables", store.predictions)
+    tables = all_tables(store.records(), store.predictions)
+    return tables, write_tables(tables, store.root / "tables")
 
 
 def show(written: Sequence[Path]) -> None:

@@ -17,13 +17,14 @@ from .frame import by_study, frame
 from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables
 from .regimes import comparable, finished
 from .selection import RULES, RULES_TOLD
-from .shared import choice, windows
+from .shared import VARYING_WORDS, choice, windows
 
 MODEL = ["suite", "dataset", "split", "test_set", "model", "hidden_size", "horizon"]
 STUDY = [*MODEL, "setting", "seq_len", "batch_size", "budget"]
 ERRORS = ("train", "test", "test_paper")
 VALUES = {"m0": "m = 0", "last": "m = N-1", "mstar": "at m*", "stateful": "stateful", "bptt": "full BPTT"}
 PUBLISHED = "published"
+_WORDS = (*VARYING_WORDS, "budget", "rule")
 
 
 def forecasts(records: Iterable[RunRecord]) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def forecasts(records: Iterable[RunRecord]) -> pd.DataFrame:
     runs = finished(frame(records))
     split = runs["split"].astype(str)
     paper = {
-        (record.run_id, test_set): scores["mse_paper"]
+        (record.run_id, test_set): scores.get("mse_paper")
         for record in records
         if record.status == "ok"
         for test_set, scores in record.metrics["test"].items()
@@ -44,7 +45,9 @@ def forecasts(records: Iterable[RunRecord]) -> pd.DataFrame:
     return runs.assign(
         split=split.str.removesuffix(RETRAIN),
         retrained=split.str.endswith(RETRAIN),
-        test_paper_mse=[paper.get(run, inf) for run in zip(runs["run_id"], runs["test_set"], strict=True)],
+        test_paper_mse=pd.Series(
+            [paper.get(run, inf) for run in zip(runs["run_id"], runs["test_set"], strict=True)], runs.index, dtype=float
+        ),
     )
 
 
@@ -119,9 +122,9 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
     return Table(
         title=f"{place[0]}: {place[1]}, forecasts of {', '.join(map(str, sorted(set(rows['horizon']))))} steps",
         blocks=[
-            Block("Test MSE, standardised units", _readable(rows, "test")),
-            Block("Test MSE with the paper's divisor", _readable(rows, "test_paper")),
-            Block("Training MSE", _readable(rows, "train")),
+            Block("Test MSE, standardised units", _readable(rows, "test"), words=_WORDS),
+            Block("Test MSE with the paper's divisor", _readable(rows, "test_paper"), words=_WORDS),
+            Block("Training MSE", _readable(rows, "train"), words=_WORDS),
         ],
         notes=[
             "The forecast at the end of each look-back window of N samples, mean squared error over all windows and "

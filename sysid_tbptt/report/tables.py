@@ -1,8 +1,9 @@
-"""All tables as Markdown, CSV and LaTeX, written from records alone; and the burn-in study as a table to read."""
+"""All tables, from records alone, and how they are written; and the burn-in study as a table to read."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -32,78 +33,92 @@ HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "state
 _WORDS = (*VARYING_WORDS, "budget", "rule")
 
 
-def write_tables(records: Sequence[RunRecord], folder: Path, outputs: Outputs | None = None) -> list[Path]:
-    """Writes the tables of every suite as .md, .csv and .tex; returns the files, .md first.
+@dataclass(frozen=True)
+class Placed:
+    """A table with the suite it is of and the name of its files; ``of_study`` where it ranks no models."""
 
-    In ``folder/<suite>``: ``<dataset>``, the burn-in study; ``initial-states-<dataset>``, of runs that were solved to
-    an optimum; ``forecasting-<dataset>``; ``leaderboard-<dataset>``; ``burn-in-effect``, over all data sets;
-    ``questions-<name>``, see `sysid_tbptt.report.questions`; and, of runs of the paper's, ``differences``.
-    ``outputs`` tells where simulated outputs of a run are, if they are kept.
+    suite: str
+    name: str
+    table: Table
+    of_study: bool = True
+
+
+def all_tables(records: Sequence[RunRecord], outputs: Outputs | None = None) -> list[Placed]:
+    """The tables of every suite.
+
+    ``<dataset>``, the burn-in study; ``questions-<name>``, see `sysid_tbptt.report.questions`; of runs of the paper's,
+    ``differences``; ``initial-states-<dataset>``, of runs that were solved to an optimum; ``forecasting-<dataset>``;
+    ``leaderboard-<dataset>``; and ``burn-in-effect``, over all data sets. ``outputs`` tells where simulated outputs of
+    a run are, if they are kept.
 
     Raises:
-        StoreError: the folder cannot be written, or simulated outputs cannot be read.
+        StoreError: simulated outputs cannot be read.
     """
-    tables = [
+    return [
         *_studies(records, outputs),
         *_initial_states(records),
         *_forecasts(records),
         *_leaderboards(records),
         *_effects(records),
     ]
-    written = [path for place, table in tables for path in write_table(table, folder.joinpath(*place))]
+
+
+def write_tables(tables: Iterable[Placed], folder: Path) -> list[Path]:
+    """Writes the tables as .md, .csv and .tex in ``folder/<suite>``; returns the files, .md first.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    written = [path for one in tables for path in write_table(one.table, folder / file_name(one.suite) / one.name)]
     return sorted(written, key=lambda path: (path.suffix != ".md", path))
 
 
-_Placed = Iterator[tuple[tuple[str, str], Table]]
-"""Tables with the names of their folder and file."""
-
-
-def _studies(records: Sequence[RunRecord], outputs: Outputs | None) -> _Placed:
+def _studies(records: Sequence[RunRecord], outputs: Outputs | None) -> Iterator[Placed]:
     for suite, part in by_suite(records).items():
         found = list(studies(frame(part)))
         for dataset, rows in burn_in_table(found).groupby("dataset"):
-            yield (file_name(suite), file_name(str(dataset))), burn_in(rows, by_study(part)[suite, str(dataset)])
+            yield Placed(suite, file_name(str(dataset)), burn_in(rows, by_study(part)[suite, str(dataset)]))
         for name, table in asked(suite, found, part):
-            yield (file_name(suite), f"questions-{name}"), table
+            yield Placed(suite, f"questions-{name}", table)
         if different := differences(suite, found, records, outputs):
-            yield (file_name(suite), "differences"), different
+            yield Placed(suite, "differences", different)
 
 
-def _by_dataset(kind: str, rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
-    """The rows of each suite and data set, with the place of their table."""
+def _by_dataset(kind: str, rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The rows of each suite and data set, with the suite and the name of their table."""
     for (suite, dataset), part in rows.groupby(["suite", "dataset"]) if len(rows) else ():
-        yield (file_name(str(suite)), f"{kind}-{file_name(str(dataset))}"), part
+        yield str(suite), f"{kind}-{file_name(str(dataset))}", part
 
 
-def _initial_states(records: Sequence[RunRecord]) -> _Placed:
-    for place, part in _by_dataset("initial-states", initial_states(records)):
-        yield place, initial_states_table(part, records)
+def _initial_states(records: Sequence[RunRecord]) -> Iterator[Placed]:
+    for suite, name, part in _by_dataset("initial-states", initial_states(records)):
+        yield Placed(suite, name, initial_states_table(part, records))
 
 
-def _forecasts(records: Sequence[RunRecord]) -> _Placed:
+def _forecasts(records: Sequence[RunRecord]) -> Iterator[Placed]:
     runs = forecasts(records)
-    for place, part in _by_dataset("forecasting", forecasting_study(runs)):
-        yield place, forecasting_table(part, runs, records)
+    for suite, name, part in _by_dataset("forecasting", forecasting_study(runs)):
+        yield Placed(suite, name, forecasting_table(part, runs, records))
 
 
-def _leaderboards(records: Sequence[RunRecord]) -> _Placed:
+def _leaderboards(records: Sequence[RunRecord]) -> Iterator[Placed]:
     by_id, rows = {record.run_id: record for record in records}, board(records)
     ranked = standings(rows)
-    for place, part in _by_dataset("leaderboard", rows):
+    for suite, name, part in _by_dataset("leaderboard", rows):
         behind = [by_id[run_id] for run_id in dict.fromkeys(chain.from_iterable(part["run_ids"]))]
-        of = [one for one in ranked if one.suite == part["suite"].iloc[0] and one.split in set(part["split"])]
-        yield place, leaderboard_table(part, behind, of)
+        of = [one for one in ranked if one.suite == suite and one.split in set(part["split"])]
+        yield Placed(suite, name, leaderboard_table(part, behind, of), of_study=False)
 
 
-def _effects(records: Sequence[RunRecord]) -> _Placed:
+def _effects(records: Sequence[RunRecord]) -> Iterator[Placed]:
     for suite, part in burn_in_effect(records).groupby("suite"):
-        yield (file_name(str(suite)), "burn-in-effect"), effect_table(part, records)
+        yield Placed(str(suite), "burn-in-effect", effect_table(part, records), of_study=False)
 
 
 def burn_in(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
     """Rows of `burn_in_table` as a table to read."""
     return Table(
-        title=f"{records[0].config.suite}: {records[0].config.dataset}",
+        title=f"{records[0].config.suite}: {records[0].config.dataset}, the burn-in study",
         blocks=[Block(f"MSE × {MSE_SCALE}; {shared(rows)}", readable(rows), words=_WORDS)],
         notes=_notes(rows, records),
         data=rows,

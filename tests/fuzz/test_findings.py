@@ -20,7 +20,7 @@ from sysid_tbptt.errors import ConfigError, DataError, ModelError, StoreError, s
 from sysid_tbptt.report.contests import contests, errors
 from sysid_tbptt.report.figures import stability
 from sysid_tbptt.report.plots import runs_frame
-from sysid_tbptt.report.site import page
+from sysid_tbptt.report.tables import all_tables
 from sysid_tbptt.runs.atomic import write_whole
 from sysid_tbptt.runs.checkpoint import Checkpoint
 from sysid_tbptt.runs.outputs_file import read_outputs
@@ -32,7 +32,7 @@ from sysid_tbptt.suite import Suite
 from sysid_tbptt.training.weights import check_sizes, n_layers, read_weights
 from tests.fuzz import target_estimate, target_log, target_mat, target_series
 from tests.fuzz.sandbox import CANARY
-from tests.report.made_up import record, stored, study
+from tests.report.made_up import html_of, record, stored, study
 
 # Records
 
@@ -88,17 +88,25 @@ def test_a_message_about_a_long_line_is_short():
 
 def test_a_null_for_an_error_that_was_not_finite_is_read_by_reports(tmp_path):
     runs = [record(m, None, None, None) for m in (0, 5)]
-    assert "No run has been scored yet." not in page.html(stored(tmp_path, runs))
+    assert "No run has been scored yet." not in html_of(stored(tmp_path, runs))
 
 
 def test_a_page_of_runs_that_all_failed_is_a_page(tmp_path):
-    assert "<main" in page.html(stored(tmp_path, [record(0, 1.0, 1.0, 1.0, status="failed")]))
+    assert "<main" in html_of(stored(tmp_path, [record(0, 1.0, 1.0, 1.0, status="failed")]))
 
 
 def test_scores_of_a_run_that_did_not_end_well_may_be_anything(tmp_path):
     runs = study()
     runs.append(runs[0].model_copy(update={"run_id": "b", "status": "diverged", "metrics": {"val": 1, "test": "x"}}))
-    assert "<main" in page.html(stored(tmp_path, runs))
+    assert "<main" in html_of(stored(tmp_path, runs))
+
+
+@pytest.mark.parametrize("paper", [{}, {"mse_paper": None}])
+def test_forecasts_may_lack_the_error_with_the_papers_divisor(paper):
+    runs = [run for split in ("made", "made-retrain") for run in study(horizon=3, split=split)]
+    for run in runs:
+        run.metrics["test"]["test"].update(paper)
+    assert "forecasting-first_order" in {one.name for one in all_tables(runs)}
 
 
 def test_records_of_one_test_set_may_differ_in_their_channels():

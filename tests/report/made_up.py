@@ -2,6 +2,8 @@
 
 from itertools import count
 
+from sysid_tbptt.report.site import page
+from sysid_tbptt.report.tables import all_tables
 from sysid_tbptt.runs.record import Loss, RunRecord, Time
 from sysid_tbptt.runs.store import Store
 from tests.conftest import config_of
@@ -58,3 +60,8 @@ def stored(root, records):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(of_path), encoding="utf-8")
     return Store(root)
+
+
+def html_of(store):
+    """The text of the page of a results folder."""
+    return page.html(store, all_tables(store.records()))

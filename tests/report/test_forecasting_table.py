@@ -5,7 +5,7 @@ import pytest
 from sysid_tbptt.report.contests import contests
 from sysid_tbptt.report.forecasting_table import forecasting_study, forecasting_table, forecasts
 from sysid_tbptt.report.formats import MISSING
-from sysid_tbptt.report.tables import write_tables
+from sysid_tbptt.report.tables import all_tables, write_tables
 from tests.report.made_up import CARRIED, FULL, record
 
 N, P = 12, 4
@@ -105,7 +105,7 @@ def test_the_papers_weights_hold_for_its_own_series_and_its_values_stand_beside(
 
 
 def test_the_table_is_written_and_forecasts_stand_in_no_other(runs, tmp_path):
-    written = {path.name for path in write_tables(runs, tmp_path)}
+    written = {path.name for path in write_tables(all_tables(runs), tmp_path)}
     assert written == {f"forecasting-first_order.{suffix}" for suffix in ("md", "csv", "tex")}
     assert not contests(runs)
 

@@ -4,7 +4,7 @@ import pytest
 from sysid_tbptt.report.contests import contests
 from sysid_tbptt.report.figures import initial_states as figures
 from sysid_tbptt.report.initial_states import decay, initial_states, initial_states_table
-from sysid_tbptt.report.tables import write_tables
+from sysid_tbptt.report.tables import all_tables, write_tables
 from sysid_tbptt.runs.record import Optimum, RunRecord
 from tests.report.made_up import record
 
@@ -80,14 +80,14 @@ def test_the_table_says_whether_more_freedom_ever_cost_more(runs):
 
 
 def test_it_is_written_beside_the_burn_in_study(runs, tmp_path):
-    write_tables(runs, tmp_path)
+    write_tables(all_tables(runs), tmp_path)
     text = (tmp_path / "test" / "initial-states-first_order.csv").read_text(encoding="utf-8")
     assert '"e_9"' in text
 
 
 def test_what_was_solved_to_an_optimum_stands_in_no_other_table(runs, tmp_path):
     assert not contests(runs)
-    written = {path.name for path in write_tables(runs, tmp_path)}
+    written = {path.name for path in write_tables(all_tables(runs), tmp_path)}
     assert written == {f"initial-states-first_order.{suffix}" for suffix in ("md", "csv", "tex")}
 
 

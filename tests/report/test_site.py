@@ -14,8 +14,9 @@ from sysid_tbptt.errors import SysidError
 from sysid_tbptt.report import site
 from sysid_tbptt.report.literature import literature
 from sysid_tbptt.report.site import libraries, page
+from sysid_tbptt.report.tables import all_tables
 from sysid_tbptt.runs.store import Store
-from tests.report.made_up import record, stored, study
+from tests.report.made_up import html_of, record, stored, study
 
 HOSTILE = '<img src=x onerror="hacked=1">\'\u2028</script><script>hacked=1</script><!--&amp;'
 
@@ -57,7 +58,7 @@ def read(tmp_path):
     """The page of records, read."""
 
     def read(*records):
-        return Page(page.html(stored(tmp_path, records)))
+        return Page(html_of(stored(tmp_path, records)))
 
     return read
 
@@ -81,7 +82,7 @@ def test_what_records_say_is_text_and_never_markup(read):
 
 def test_data_blocks_are_json_that_cannot_end_their_script(tmp_path, read):
     found = read(*hostile())
-    text = page.html(Store(tmp_path))
+    text = html_of(Store(tmp_path))
     for block in found.blocks.values():
         assert not set("<>&\u2028\u2029") & set(block)
     runs = json.loads(found.blocks["runs"])
@@ -112,7 +113,7 @@ def test_whatever_records_say_is_text(tmp_path, drawn):
         runs.append(run.model_copy(update=told))
     runs.append(record(5, 1.0, 1.0, 1.0, status="failed", **about).model_copy(update={"reason": reason}))
     shutil.rmtree(tmp_path / "records", ignore_errors=True)
-    found, plain = Page(page.html(stored(tmp_path, runs))), Page(page.html(stored(tmp_path / "plain", study())))
+    found, plain = Page(html_of(stored(tmp_path, runs))), Page(html_of(stored(tmp_path / "plain", study())))
     assert {tag for tag, _ in found.tags} <= {tag for tag, _ in plain.tags} | {"small", "span", "wbr"}
     assert not [attributes for _, attributes in found.tags if any(name.startswith("on") for name in attributes)]
     assert all(link.startswith(("#", "../", "data:,")) or ("/" not in link and ":" not in link) for link in found.links)
@@ -147,7 +148,7 @@ def test_every_link_leads_somewhere(tmp_path):
     for name in ("tables/test/a b.csv", "tables/test/a b.md", "figures/test/critical-difference.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    (index,) = site.write_site(store)
+    (index,) = site.write_site(store, all_tables(store.records()))
     found = Page(index.read_text(encoding="utf-8"))
     links = [link for link in found.links if not link.startswith("data:")]
     assert {"../tables/test/a%20b.csv", "../tables/test/a%20b.md", "../figures/test/critical-difference.png"} <= {
@@ -180,16 +181,18 @@ def test_published_values_stand_apart_where_the_official_test_records_are(read):
     assert not [cell for cell in found.cells if cell in set(literature("emps")["method"]) - set(rows["method"])]
 
 
-def test_questions_have_a_section_where_a_model_was_run_with_several_n(read):
-    assert "questions" not in read(*study()).ids
-    found = read(*study(), *study(seq_len=24))
-    assert "questions" in found.ids
-    assert "#questions" in found.links
-    assert {"next longer N, m = 0", "600.000"} <= {*found.cells}
+def test_studies_have_a_section_and_a_map_where_a_model_was_run_with_several_n(read):
+    assert "studies" not in read(record(0, 1.0, 1.0, 1.0)).ids
+    one, several = read(*study(), *study(seq_len=24, model="gru")), read(*study(), *study(seq_len=24))
+    for found in (one, several):
+        assert "studies" in found.ids
+        assert "#studies" in found.links
+    assert ("heat-plot" in one.ids, "heat-plot" in several.ids) == (False, True)
+    assert {"next longer N, m = 0", "600.000"} <= {*several.cells}
 
 
 def test_no_record_is_a_page_that_says_so(tmp_path):
-    text = page.html(Store(tmp_path))
+    text = html_of(Store(tmp_path))
     assert "No run has been scored yet." in text
     assert "there are none yet" in text
 
@@ -236,7 +239,7 @@ def test_a_missing_package_is_one_line_that_names_the_remedy(results, capsys, mo
     assert "no page: the page needs itables and plotly: pip install 'sysid-tbptt[site]'\n" in capsys.readouterr().err
     assert not (results / "site").exists()
     with pytest.raises(SysidError, match="itables and plotly"):
-        site.write_site(Store(results))
+        site.write_site(Store(results), all_tables(Store(results).records()))
 
 
 def test_the_page_needs_no_package_to_be_read():

@@ -10,6 +10,7 @@ import pytest
 from sysid_tbptt.data.series import Series, Units
 from sysid_tbptt.report import site
 from sysid_tbptt.report.leaderboard import board
+from sysid_tbptt.report.tables import all_tables
 from sysid_tbptt.runs.predictions import write_predictions
 from tests.report.made_up import ERRORS as STUDY
 from tests.report.made_up import record, stored, study
@@ -66,7 +67,7 @@ def results(tmp_path_factory):
             error = np.exp(-(((np.arange(4000.0) - 1500) / 50) ** 2))[:, None]
             series = Series(y, y, 0.1, Units(u=("V",), y=("V",)), 5, "test")
             write_predictions(store.predictions(run.run_id), [series], {"test": y + error})
-    site.write_site(store)
+    site.write_site(store, all_tables(store.records()))
     return store
 
 
@@ -294,7 +295,7 @@ def map_page(browser, tmp_path):
     store = stored(
         tmp_path, [run for n, scale in scales for s in range(3) for run in study(scale, seq_len=n, seed=s, **names)]
     )
-    (index,) = site.write_site(store)
+    (index,) = site.write_site(store, all_tables(store.records()))
     page = browser.new_context(viewport=WIDE, reduced_motion="reduce").new_page()
     page.troubles = []
     page.on("console", lambda message: page.troubles.append(f"{message.type}: {message.text}"))
@@ -325,7 +326,7 @@ def test_the_heat_map_shows_n_and_m_and_a_cell_opens_its_runs(map_page):
     assert ids(page) == runs
 
 
-def test_questions_open_by_keyboard(map_page):
+def test_a_table_of_a_study_opens_by_keyboard(map_page):
     page, _ = map_page
     summary = page.get_by_text("Does the chosen m* hold on test data?")
     table = page.get_by_role("region", name=re.compile("does the chosen"))

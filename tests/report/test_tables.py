@@ -10,7 +10,7 @@ from sysid_tbptt.errors import StoreError
 from sysid_tbptt.report.burn_in import COLUMNS, burn_in_table
 from sysid_tbptt.report.frame import frame
 from sysid_tbptt.report.studies import studies
-from sysid_tbptt.report.tables import write_tables
+from sysid_tbptt.report.tables import all_tables, write_tables
 from sysid_tbptt.runs.record import RunRecord
 from tests.conftest import config_of
 
@@ -44,7 +44,7 @@ def write(tmp_path):
     """Writes the tables of records; gives their texts by suffix."""
 
     def write(records):
-        written = write_tables(records, tmp_path)
+        written = write_tables(all_tables(records), tmp_path)
         studies = [
             path for path in written if not path.name.startswith(("leaderboard-", "burn-in-effect", "questions-"))
         ]
@@ -64,7 +64,7 @@ def markdown_rows(text):
 
 def test_every_suite_and_data_set_has_its_files_markdown_first(tmp_path):
     records = [run for name in ("b", "a") for run in curve(dataset=name)] + curve(suite="other", dataset="a")
-    written = write_tables(records, tmp_path / "tables")
+    written = write_tables(all_tables(records), tmp_path / "tables")
     folder = tmp_path / "tables"
     stems = {f"{study}{name}" for study in ("other/", "test/") for name in ("a", "burn-in-effect", "leaderboard-a")}
     stems |= {"test/b", "test/leaderboard-b"}
@@ -78,13 +78,13 @@ def test_every_suite_and_data_set_has_its_files_markdown_first(tmp_path):
 
 def test_no_table_no_file(tmp_path):
     failed = curve()[0].model_copy(update={"status": "failed"})
-    assert write_tables([failed], tmp_path / "tables") == []
+    assert write_tables(all_tables([failed]), tmp_path / "tables") == []
     assert not (tmp_path / "tables").exists()
 
 
 @pytest.mark.parametrize("name", [NASTY, "../../x", "/home/me/log.toml", ".."])
 def test_names_cannot_lead_out_of_the_folder(tmp_path, name):
-    for path in write_tables(curve(suite=name, dataset=name), tmp_path / "tables"):
+    for path in write_tables(all_tables(curve(suite=name, dataset=name)), tmp_path / "tables"):
         assert path.resolve().parent.parent == tmp_path / "tables"
         assert re.fullmatch(r"[\w.-]+", path.name)
 
@@ -92,7 +92,7 @@ def test_names_cannot_lead_out_of_the_folder(tmp_path, name):
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be written"):
-        write_tables(curve(), tmp_path / "file" / "tables")
+        write_tables(all_tables(curve()), tmp_path / "file" / "tables")
 
 
 def test_csv_is_read_by_pandas_at_full_precision(write, tmp_path):
@@ -184,7 +184,7 @@ def test_markdown_is_well_formed_whatever_the_names(write):
     assert len({len(row) for row in rows}) == 1
     assert len(rows) == 2 + 4
     assert re.search(r"(?<!\\)[<`]", text) is None
-    assert text.startswith(r"## test: a_b&%$#{}~^\\\<script>\|\`c\`" + "\n")
+    assert text.startswith(r"## test: a_b&%$#{}~^\\\<script>\|\`c\`, the burn-in study" + "\n")
 
 
 def test_latex_is_well_formed_whatever_the_names(write):

@@ -45,6 +45,13 @@ def curves(rows: pd.DataFrame, records: Sequence[RunRecord], runs: Runs) -> list
     return _titled(first_suite_first(list(tests.values())))
 
 
+def several_n(curves: Sequence[Json]) -> bool:
+    """Whether lines of a test differ in N alone: then there is a map over N and m."""
+    shared = [name for name in LINE if name != "seq_len"]
+    families = [[tuple(line[name] for name in shared) for line in test["lines"]] for test in curves]
+    return any(len(set(of_test)) < len(of_test) for of_test in families)
+
+
 def _titled(tests: list[Json]) -> list[Json]:
     """The tests, each with its title, its lines by model and N, the better on validation data first."""
     for test, title in zip(tests, titles(tests), strict=True):

@@ -13,20 +13,21 @@ from ...runs.record import RunRecord
 from ...runs.store import Store
 from ..frame import frame
 from ..leaderboard import board
-from .curves import curves
+from ..tables import Placed
+from .curves import curves, several_n
 from .files import files
 from .leaderboard import leaderboard, panels
 from .literature import literature
-from .questions import questions
 from .runs import Json, Runs
 from .simulations import simulations
+from .studies import studies
 
 SCRIPTS = ("page.js", "provenance.js", "leaderboard.js", "plots.js", "curves.js", "heat.js", "simulations.js")
 """Our own, in the order in which they need each other."""
 
 
-def html(store: Store) -> str:
-    """The page itself."""
+def html(store: Store, tables: Sequence[Placed]) -> str:
+    """The page itself; ``tables`` are all tables of the store's records."""
     records, runs = store.records(), Runs(store)
     ranked, rows = board(records), frame(records)
     table = leaderboard(ranked, records, runs)
@@ -35,7 +36,8 @@ def html(store: Store) -> str:
         facts=_facts(records),
         board=table,
         literature=literature(ranked),
-        questions=questions(rows, store),
+        studies=studies(tables),
+        several_n=several_n(parts["curves"]),
         files=files(store.root),
         version=version("sysid-tbptt"),
         scripts=SCRIPTS,
@@ -54,18 +56,12 @@ def _template() -> Any:
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     environment.filters["breakable"] = breakable
-    environment.filters["capitalized"] = capitalized
     return environment.get_template("index.html")
 
 
 def breakable(name: str) -> Markup:
     """A name, escaped, that may break after each underscore."""
     return Markup("_<wbr>").join(name.split("_"))
-
-
-def capitalized(text: str) -> str:
-    """The text with a capital letter in front, the rest as it is."""
-    return text[:1].upper() + text[1:]
 
 
 def _facts(records: Sequence[RunRecord]) -> dict[str, str]:
