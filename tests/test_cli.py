@@ -190,6 +190,24 @@ def test_dry_run_says_what_comes_from_a_trial_and_has_no_cost_without_a_price(ru
     assert "cost" not in said
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--resources", "GPU=1"], "--resources: of workers of a cluster; add --workers"),
+        (["--workers", "2", "--threads", "2"], "--threads: of this process, where a cluster trains; leave it out"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(fails, suite, options, said):
+    assert said in fails("run", suite, *options)
+    assert said in fails("run", suite, *options, "--dry-run")
+
+
+def test_no_cluster_is_started_where_nothing_is_to_do(run, suite, results, monkeypatch):
+    assert run() == 0
+    monkeypatch.setattr("sysid_tbptt.runs.connection.connect", None)
+    assert main(["run", suite, "--results", results, "--workers", "2"]) == 0
+
+
 def test_only_a_plan_has_a_price(fails, suite):
     assert "--price: only a plan has a price; add --dry-run" in fails("run", suite, "--price", "1")
 
@@ -266,6 +284,7 @@ def test_status_of_an_empty_folder(results, capsys):
         ["run", "s.toml", "--engine", "fast"],
         ["run", "s.toml", "--suite", "3"],
         ["run", "s.toml", "--dry-run", "--price", "-1"],
+        *(["run", "s.toml", "--workers", "1", "--resources", x] for x in ("GPU", "GPU=-1", "GPU=nan", "=1")),
         ["score", "w.safetensors"],
     ],
     ids=" ".join,

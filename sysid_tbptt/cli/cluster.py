@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from math import inf
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigError
 from .options import positive
 
 if TYPE_CHECKING:
@@ -31,32 +33,38 @@ def add_cluster(command: argparse.ArgumentParser) -> None:
 
 
 def is_named(options: argparse.Namespace) -> bool:
-    """Whether the options name a cluster."""
-    return bool(options.workers or options.scheduler or options.cluster)
+    """Whether the options name a cluster.
+
+    Raises:
+        ConfigError: they hold what goes with one, or does not, without or with it.
+    """
+    named = bool(options.workers or options.scheduler or options.cluster)
+    if options.resources and not named:
+        raise ConfigError("--resources: of workers of a cluster; add --workers, --scheduler or --cluster")
+    if options.threads and named:
+        raise ConfigError("--threads: of this process, where a cluster trains; leave it out")
+    return named
 
 
 @contextmanager
-def opened(options: argparse.Namespace) -> Iterator[Cluster | None]:
-    """The cluster that the options name, for the time of the block; None where they name none.
+def opened(options: argparse.Namespace) -> Iterator[Cluster]:
+    """The cluster that the options name, for the time of the block.
 
     Raises:
         ConfigError, EngineError: see `sysid_tbptt.runs.connection.connect`.
     """
-    if not is_named(options):
-        yield None
-        return
     from ..runs.connection import connect
 
     with connect(
         options.scheduler, workers=options.workers, file=options.cluster, resources=dict(options.resources)
     ) as cluster:
-        print(f"cluster {cluster.address}: {cluster.slots or 'no'} workers so far", file=sys.stderr)
+        print(f"cluster {cluster.address}: {len(cluster.workers) or 'no'} workers so far", file=sys.stderr)
         yield cluster
 
 
 def _resource(text: str) -> tuple[str, float]:
     name, _, amount = text.partition("=")
-    try:
-        return name, float(amount)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=X, such as GPU=1") from None
+    with suppress(ValueError):
+        if name and 0 < float(amount) < inf:
+            return name, float(amount)
+    raise argparse.ArgumentTypeError(f"'{text}' is not NAME=X with an amount above 0, such as GPU=1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
 from ..config import ENGINES, RunConfig
@@ -52,18 +53,16 @@ def _run(options: argparse.Namespace) -> int:
         return _dry_run(options)
     if options.price is not None:
         raise ConfigError("--price: only a plan has a price; add --dry-run")
-    runs = _expanded(options)
-    with opened(options) as cluster:
-        records = train(
-            runs,
-            engine=options.engine,
-            results=options.results,
-            workers=options.threads,
-            keep_weights=options.keep_weights,
-            checkpoint_s=options.checkpoint,
-            cluster=cluster,
-            after_group=refresh if options.tables else None,
-        )
+    records = train(
+        _expanded(options),
+        engine=options.engine,
+        results=options.results,
+        workers=options.threads,
+        keep_weights=options.keep_weights,
+        checkpoint_s=options.checkpoint,
+        cluster=partial(opened, options) if is_named(options) else None,
+        after_group=refresh if options.tables else None,
+    )
     bad = sum(record.status != "ok" for record in records)
     print(
         f"{len(records)} runs: {len(records) - bad} ok, {bad} failed or diverged; records in {options.results}/records"

@@ -34,11 +34,12 @@ _GET_SECONDS = 10
 _ALONE = threading.Lock()
 """Of a worker that takes several bundles at a time: engines that do not share a process."""
 
-Kind = Literal["begun", "steps", "state", "record", "lacking", "ended"]
+Kind = Literal["taken", "begun", "steps", "state", "record", "lacking", "ended"]
 Message = tuple[str, str, Kind, str, Any]
 """Bundle, its start (one that a scheduler begins anew has another), kind, run_id, and
 
-- of ``begun`` the worker's address, of ``steps`` how many are done,
+- of ``taken``, the first, the worker's address, and no run_id,
+- of ``begun`` nothing, of ``steps`` how many are done,
 - of ``state`` the bytes of a checkpoint, of ``record`` its line and the bytes of the files that the task keeps,
 - of ``lacking`` nothing, and no run_id: the data set is neither at hand there nor on the cluster,
 - of ``ended`` the same, at the end of the bundle.
@@ -91,23 +92,22 @@ def perform_bundle(bundle: Bundle) -> None:
     Raises:
         EngineError: another version of this package is installed here than where the bundle comes from.
     """
+    line = _Line(bundle)
+    line.put("taken", line.worker.address)
     if bundle.version != _version():
-        raise EngineError(
-            f"the worker {get_worker().address} has {_version()}, the driver {bundle.version}; install the same version"
-        )
-    start = uuid.uuid4().hex
+        raise EngineError(f"{_version()} is installed, the driver has {bundle.version}; install the same version")
     data = _held(bundle) or (_received(bundle.data) if bundle.data else None)
     if data is None:
-        _Line(bundle, start, "").put("lacking", None)
+        line.put("lacking", None)
         return
     torch.set_num_threads(1)  # there are as many workers as runs at a time
     with tempfile.TemporaryDirectory() as folder:
         for task in bundle.tasks:
-            line = _Line(bundle, start, task.run_id)
             if line.stopping:
                 break
+            line.run_id = task.run_id
             _perform(replace(task, data=data), line, Path(folder), bundle.states.get(task.run_id))
-    _Line(bundle, start, "").put("ended", None)
+    line.put("ended", None)
 
 
 def _version() -> str:
@@ -154,10 +154,10 @@ def _taken(path: Path | None) -> bytes | None:
 
 
 class _Line:
-    """To the driver, of one run."""
+    """To the driver, of the run that is under way; each line is another start of a bundle."""
 
-    def __init__(self, bundle: Bundle, start: str, run_id: str) -> None:
-        self.head, self.run_id = (bundle.name, start), run_id
+    def __init__(self, bundle: Bundle) -> None:
+        self.head, self.run_id = (bundle.name, uuid.uuid4().hex), ""
         self.queue, self.worker = Queue(bundle.queue, client=get_client()), get_worker()
         self.key, self.steps_s, self.told = self.worker.get_current_task(), bundle.steps_s, 0.0
 
@@ -165,7 +165,7 @@ class _Line:
         self.queue.put([*self.head, kind, self.run_id, payload])
 
     def begin(self, _slot: int) -> None:
-        self.put("begun", self.worker.address)
+        self.put("begun", None)
 
     def report(self, _slot: int, step: int) -> None:
         if time.monotonic() - self.told > self.steps_s:

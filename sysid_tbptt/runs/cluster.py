@@ -6,27 +6,25 @@ import itertools
 import pickle
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from distributed import Client, Future, Queue, Variable
+from distributed import Future, Queue, Variable
 
-from ..errors import EngineError, one_line
+from ..errors import EngineError, StoreError, one_line
 from ..registry import data_of
 from .atomic import write_whole
 from .bundle import Bundle, Message, bundles, perform_bundle
 from .connection import Cluster
 from .executors import OnRecord, OnSteps, Tell
 from .record import RunRecord
+from .retries import TRIES, Retries
 from .worker import Task, failure
 
-TRIES = 3
-"""A run that fails, or whose worker dies, so often without getting on is recorded as a failure."""
+_LOOK_SECONDS, _MISS_SECONDS, _GRACE_SECONDS, _WAIT_SECONDS = 0.1, 1.0, 15.0, 30.0
 
-_LOOK_SECONDS, _MISS_SECONDS, _GRACE_SECONDS = 0.1, 1.0, 15.0
-
-_LET_GO = "its worker let go of it"
+_LET_GO, _DIED = "its worker let go of it", "its worker died, perhaps for want of memory"
 
 _STEPS_A_SECOND = 50
 """Messages that only tell how far runs are, from all workers together, about."""
@@ -45,17 +43,21 @@ def execute(
 
     ``seconds`` are the estimates by run_id that bundles are made by. When a worker dies or fails a run, ``tell`` is
     told, and the run goes on from its last state on another; what does so `TRIES` times is recorded as a failure. On
-    KeyboardInterrupt the workers send their states before it is raised again.
+    KeyboardInterrupt, or where a file cannot be written, the workers send their states before that is raised again.
 
     Raises:
-        EngineError: the scheduler is gone, or workers cannot begin.
+        EngineError: the scheduler is gone, or no worker can begin.
         StoreError: a file of a run cannot be written.
     """
-    desk = _Desk(
-        cluster.client, dict(cluster.resources), {task.run_id: task for task in tasks}, on_record, on_steps, tell
-    )
-    cut = bundles(tasks, seconds, max(1, cluster.slots))
-    desk.steps_s = min(60.0, max(1.0, len(cut) / _STEPS_A_SECOND))
+    takes = cluster.takes({task.engine for task in tasks})
+    cut = bundles(tasks, seconds, max(1, takes))
+    steps_s = min(60.0, max(1.0, len(cut) / _STEPS_A_SECOND))
+    desk = _Desk(cluster, {task.run_id: task for task in tasks}, on_record, on_steps, tell, steps_s)
+    if takes < (threads := sum(cluster.workers.values())):
+        tell(
+            f"{threads} threads on {takes} workers, but runs of these engines go one at a time on each: start workers "
+            "with --nthreads 1 --nworkers K"
+        )
     try:
         for bundle in cut:
             desk.send(bundle)
@@ -71,12 +73,13 @@ def execute(
 
 @dataclass
 class _Flight:
-    """A bundle under way. ``start`` tells one beginning of it from another, ``running`` the run that is under way;
-    ``others`` are the workers that it is meant for, if not for all."""
+    """A bundle under way: ``avoid`` are workers that it is not to go to again, ``only_on`` those that it was bound to
+    for that. ``start`` tells one beginning of it from another, ``running`` the run that is under way."""
 
     future: Future
     tasks: tuple[Task, ...]
-    others: frozenset[str]
+    avoid: frozenset[str]
+    only_on: frozenset[str]
     start: str = ""
     worker: str = ""
     running: str = ""
@@ -86,72 +89,83 @@ class _Flight:
 class _Desk:
     """The tasks that have no record yet, and what is known of them."""
 
-    client: Client
-    resources: dict[str, float]
+    cluster: Cluster
     left: dict[str, Task]
     on_record: OnRecord
     on_steps: OnSteps
     tell: Tell
-    steps_s: float = 1.0
+    steps_s: float
     stopping: bool = False
-    looked: float = 0.0
+    starts: int = 0
+    looked: float = field(default_factory=time.monotonic)
+    served: float = field(default_factory=time.monotonic)
     flights: dict[str, _Flight] = field(default_factory=dict)
     states: dict[str, bytes] = field(default_factory=dict)
-    tries: Counter[str] = field(default_factory=Counter)
+    retries: Retries = field(default_factory=Retries)
     given: dict[str, Variable] = field(default_factory=dict)
     name: str = field(default_factory=lambda: f"sysid-tbptt-{uuid.uuid4().hex}")
     number: itertools.count[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
+        self.client = self.cluster.client
         self.queue = Queue(self.name, client=self.client)
 
-    def send(self, tasks: Iterable[Task], *, again: bool = False, avoid: str = "") -> None:
-        """Hands a bundle to the cluster, if there is a choice to another worker than the one to ``avoid``; what is sent
+    def send(self, tasks: Iterable[Task], *, again: bool = False, avoid: Iterable[str] = ()) -> None:
+        """Hands a bundle to the cluster, if there is a choice to other workers than those to ``avoid``; what is sent
         again comes first. Its result is of no use: a result dies with its worker, and would be made again."""
-        tasks = tuple(tasks)
-        data = data_of(tasks[0].config)
+        if self.stopping:
+            return
+        tasks, avoid = tuple(tasks), frozenset(avoid)
+        only_on = self.retries.choice(avoid, self.cluster.workers) if avoid or self.retries.distrusted else frozenset()
         name = f"{self.name}-{next(self.number)}"
-        held_by = self.given[data.revision].name if data.revision in self.given else None
-        bundle = Bundle(name, self.name, tasks, data.revision, held_by, self.steps_s, self._states(tasks))
-        others = frozenset(self.client.nthreads()) - {avoid} if avoid else frozenset()
         future = self.client.submit(
             perform_bundle,
-            bundle,
+            self._bundle(name, tasks),
             key=name,
             pure=False,
             priority=int(again),
-            resources=self.resources or None,
-            workers=list(others) or None,
+            resources=dict(self.cluster.resources) or None,
+            workers=list(only_on) or None,
         )
-        self.flights[name] = _Flight(future, tasks, others)
+        self.flights[name] = _Flight(future, tasks, avoid, only_on)
 
     def look(self) -> None:
         """Takes what the workers have sent, and the bundles that came to grief."""
         ended = [name for name, flight in self.flights.items() if flight.future.done()]
         self._hear()
         for name in ended:
-            if flight := self.flights.pop(name, None):
-                failed = flight.future.status == "error"
-                self._send_again(flight, one_line(flight.future.exception()) if failed else _LET_GO)
-        self._miss_the_dead()
+            if name in self.flights:
+                self._take_back(name)
+        if time.monotonic() - self.looked > _MISS_SECONDS:
+            self.looked = time.monotonic()
+            self._look_at_workers()
 
     def stop(self) -> None:
-        """Lets the runs under way send their states, and keeps the records of those that have just ended."""
+        """Lets the runs under way send their states, and keeps what can be kept."""
         if self.client.status != "running":
             return
         self.stopping = True
         self.client.cancel([flight.future for flight in self.flights.values()])
         deadline = time.monotonic() + _GRACE_SECONDS
         while any(flight.start for flight in self.flights.values()) and time.monotonic() < deadline:
-            self._hear()
+            with suppress(StoreError):  # one stands for all, and is raised
+                self._hear()
             time.sleep(_LOOK_SECONDS)
 
     def close(self) -> None:
-        """Leaves nothing on the cluster."""
+        """Leaves nothing on the cluster: a queue is there until all who opened it let go, of whom some are dead."""
         if self.client.status == "running":
-            for variable in self.given.values():
-                variable.delete()
-            self.queue.close()
+            with suppress(OSError, EngineError):  # the scheduler has just gone
+                for variable in self.given.values():
+                    variable.delete()
+                self.starts += sum(kind == "taken" for _, _, kind, *_ in self._sent())
+                for _ in range(1 + self.starts):
+                    self.queue.close()
+
+    def _bundle(self, name: str, tasks: tuple[Task, ...]) -> Bundle:
+        revision = data_of(tasks[0].config).revision
+        held_by = self.given[revision].name if revision in self.given else None
+        return Bundle(name, self.name, tasks, revision, held_by, self.steps_s, self._states(tasks))
 
     def _states(self, tasks: Iterable[Task]) -> dict[str, bytes]:
         for task in tasks:
@@ -162,11 +176,17 @@ class _Desk:
     # What workers say
 
     def _hear(self) -> None:
+        """Takes all that was sent, also where a file cannot be written."""
         steps: dict[str, int] = {}
-        for name, start, kind, run_id, payload in self._sent():
-            if flight := self.flights.get(name):
-                self._take((name, start, kind, run_id, payload), flight, steps)
+        troubles: list[StoreError] = []
+        for message in self._sent():
+            try:
+                self._take(message, steps)
+            except StoreError as error:
+                troubles.append(error)
         self.on_steps(steps)
+        if troubles:
+            raise troubles[0]
 
     def _sent(self) -> list[Message]:
         try:
@@ -178,14 +198,21 @@ class _Desk:
                 f"the cluster's scheduler is gone ({one_line(error)}); what it sent is saved: the same command goes on"
             ) from error
 
-    def _take(self, message: Message, flight: _Flight, steps: dict[str, int]) -> None:
+    def _take(self, message: Message, steps: dict[str, int]) -> None:
         name, start, kind, run_id, payload = message
-        if flight.start and start != flight.start:  # the scheduler begins it anew: its worker has died
-            self._drop(name)
+        self.starts += kind == "taken"
+        flight = self.flights.get(name)
+        if flight is None:
+            return
+        if flight.start and start != flight.start:  # the scheduler begins it anew
+            self._take_back(name, died=True)
+        elif kind == "taken":
+            flight.start, flight.worker = start, payload
+            self.retries.trust("")
         elif kind == "begun":
-            flight.start, flight.worker, flight.running = start, payload, run_id
+            flight.running = run_id
         elif kind == "ended":
-            self._send_again(self.flights.pop(name), _LET_GO)
+            self._take_back(name)
         elif kind == "lacking":
             self._give_data(self.flights.pop(name).tasks)
         elif run_id in self.left and kind == "steps":
@@ -199,7 +226,7 @@ class _Desk:
     def _keep_state(self, task: Task, state: bytes) -> None:
         """A run that gets on is no reason why workers die."""
         self.states[task.run_id] = state
-        self.tries[task.run_id] = 0
+        self.retries.gets_on(task.run_id)
         if task.checkpoint:
             write_whole(task.checkpoint, state)
 
@@ -213,17 +240,15 @@ class _Desk:
                 write_whole(path, content)
         del self.left[record.run_id]
         self.states.pop(record.run_id, None)
+        self.retries.trust(worker)
         self.on_record(record)
 
     def _once_more(self, task: Task, worker: str) -> bool:
         """Sends a run again, alone, unless it was tried often enough."""
-        self.tries[task.run_id] += 1
-        if self.tries[task.run_id] < TRIES:
-            self.send([task], again=True, avoid=worker)
-            return True
-        return False
-
-    # Bundles that end
+        again = self.retries.once_more(task.run_id, worker)
+        if again:
+            self.send([task], again=True, avoid=self.retries.failed_on[task.run_id])
+        return again
 
     def _give_data(self, tasks: Sequence[Task]) -> None:
         """Sends a bundle again, from now on with its data set: to begin with, workers look for it where they are."""
@@ -234,44 +259,53 @@ class _Desk:
             self.given[data.revision] = variable
         self.send(tasks, again=True)
 
-    def _miss_the_dead(self) -> None:
-        """Takes back what workers that are gone were at, or what was meant for them alone."""
-        if time.monotonic() - self.looked < _MISS_SECONDS:
-            return
-        self.looked, alive = time.monotonic(), self.client.nthreads().keys()
+    # Bundles that end
+
+    def _look_at_workers(self) -> None:
+        """Takes back what workers that are gone were at, and binds anew what waits for some alone."""
+        workers = self.cluster.workers
         for name, flight in list(self.flights.items()):
-            if flight.start and flight.worker not in alive:
-                self._drop(name)
-            elif flight.others and flight.others.isdisjoint(alive):
+            if flight.start and flight.worker not in workers:
+                self._take_back(name, died=True)
+            elif not flight.start and self.retries.choice(flight.avoid, workers) != flight.only_on:
                 flight.future.cancel()
-                self.send(self.flights.pop(name).tasks, again=True)
+                self.send(self.flights.pop(name).tasks, again=True, avoid=flight.avoid)
+        self._tell_of_waiting(workers)
 
-    def _drop(self, name: str) -> None:
+    def _tell_of_waiting(self, workers: Mapping[str, int]) -> None:
+        if workers or not self.flights:
+            self.served = time.monotonic()
+        elif time.monotonic() - self.served > _WAIT_SECONDS:
+            self.served = float("inf")
+            wanted = " ".join(f"{name}={amount:g}" for name, amount in self.cluster.resources.items())
+            self.tell(f"no worker{' with ' * bool(wanted)}{wanted} is there; waiting for one")
+
+    def _take_back(self, name: str, *, died: bool = False) -> None:
+        """Sends again what a bundle has left: alone the run that its worker died at, or failed; the others as they
+        were."""
         flight = self.flights.pop(name)
+        error = None if died or flight.future.status != "error" else flight.future.exception()
         flight.future.cancel()
-        self._send_again(flight, "its worker died, perhaps for want of memory")
-
-    def _send_again(self, flight: _Flight, reason: str) -> None:
-        """What a bundle has left: alone the run that was under way, the others as they were."""
-        if self.stopping:
-            return
         away = {task.run_id for other in self.flights.values() for task in other.tasks}
         rest = [task for task in flight.tasks if task.run_id in self.left and task.run_id not in away]
-        if rest:
-            self.tell(f"{flight.worker or 'a worker'}: {reason}; {len(rest)} runs go elsewhere")
-        suspect = next((task for task in rest if task.run_id == flight.running), None)
-        if rest and not flight.start:
-            self._count_beginning(rest[0], reason)
-        elif suspect and not self._once_more(suspect, flight.worker):
-            self._fail(suspect, reason)
+        if not rest or self.stopping:
+            return
+        reason = _DIED if died else _LET_GO if error is None else one_line(error)
+        self.tell(f"{flight.worker or 'a worker'}: {reason}; {len(rest)} runs go elsewhere")
+        if not died:
+            self._blame(flight.worker, reason)
+        suspect = next((task for task in rest if task.run_id == flight.running), rest[0] if died else None)
+        if suspect and not self._once_more(suspect, flight.worker):
+            del self.left[suspect.run_id]
+            self.on_record(failure(suspect, f"{reason}; it was tried {TRIES} times, alone"))
         if others := [task for task in rest if task is not suspect]:
-            self.send(others, again=True, avoid=flight.worker)
+            self.send(others, again=True, avoid={flight.worker} - {""})
 
-    def _count_beginning(self, task: Task, reason: str) -> None:
-        self.tries[task.run_id] += 1
-        if self.tries[task.run_id] >= TRIES:
-            raise EngineError(f"the workers end before they begin a run: {reason}")
-
-    def _fail(self, task: Task, reason: str) -> None:
-        del self.left[task.run_id]
-        self.on_record(failure(task, f"{reason}; it was tried {TRIES} times, alone"))
+    def _blame(self, worker: str, reason: str) -> None:
+        """Gives no more to a worker that fails bundle after bundle."""
+        self.retries.blame(worker)
+        if worker not in self.retries.distrusted:
+            return
+        if not worker or self.retries.distrusted.issuperset(self.cluster.workers):
+            raise EngineError(f"no worker performs a bundle of runs: {reason}")
+        self.tell(f"{worker}: {TRIES} bundles in a row failed there; it gets no more")

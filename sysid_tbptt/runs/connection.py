@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import limits
 from ..errors import ConfigError, EngineError, complaints, one_line
-from .local_workers import kept_alive
+from ..training.engines import load_engine
+from .local_workers import LOCAL, kept_alive
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -37,9 +38,19 @@ class Cluster:
         return str(self.client.scheduler_info()["address"])
 
     @property
-    def slots(self) -> int:
-        """Runs that the workers which are there take at a time."""
-        return sum(self.client.nthreads().values())
+    def workers(self) -> dict[str, int]:
+        """Threads of the workers that are there and have the resources, by address."""
+        about = self.client.scheduler_info(n_workers=-1)["workers"]
+        return {address: told["nthreads"] for address, told in about.items() if self._suits(told["resources"])}
+
+    def takes(self, engines: Iterable[str]) -> int:
+        """Runs of these engines that the workers which are there take at a time: one each, or one a thread where the
+        engines share a process."""
+        shared = all(load_engine(engine).PARALLEL == "threads" for engine in engines)
+        return sum(self.workers.values()) if shared else len(self.workers)
+
+    def _suits(self, resources: Mapping[str, Any]) -> bool:
+        return all(resources.get(name, 0) >= amount for name, amount in self.resources.items())
 
 
 class _Description(BaseModel):
@@ -83,7 +94,7 @@ def connect(
     with _started(scheduler, workers, file) as there:
         try:
             client = distributed.Client(there, timeout=_CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # of an address that is none, or of a transport that is not installed or set up
             raise EngineError(f"no scheduler answers at {there} ({one_line(error)}); is it running?") from error
         with client:
             yield Cluster(client, resources or {})
@@ -101,11 +112,19 @@ def _started(scheduler: str | None, workers: int | None, file: str | Path | None
 
 @contextmanager
 def _local(workers: int) -> Iterator[Any]:
+    """A cluster of this machine alone: whoever reaches a worker may run code there, so that all is encrypted."""
     from distributed import LocalCluster
+    from distributed.security import Security
 
+    try:
+        security = Security.temporary()
+    except ImportError as error:
+        raise EngineError(f"{one_line(error)}: pip install 'sysid-tbptt[cluster]'") from error
     with (
-        LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as cluster,
-        kept_alive(cluster.scheduler_address, workers, lambda: len(cluster.scheduler.workers)),
+        LocalCluster(
+            n_workers=0, processes=False, host=LOCAL, dashboard_address=f"{LOCAL}:0", protocol="tls", security=security
+        ) as cluster,
+        kept_alive(cluster.scheduler_address, security, workers, lambda: len(cluster.scheduler.workers)),
     ):
         yield cluster
 
@@ -113,10 +132,9 @@ def _local(workers: int) -> Iterator[Any]:
 @contextmanager
 def _described(file: Path) -> Iterator[Any]:
     description = _read(file)
-    module, _, name = description.cluster.rpartition(".")
     with ExitStack() as stack:
         try:
-            cluster = stack.enter_context(getattr(import_module(module), name)(**description.options))
+            cluster = stack.enter_context(_class(description.cluster)(**description.options))
             if description.adapt is not None:
                 cluster.adapt(**description.adapt)
             else:
@@ -126,6 +144,16 @@ def _described(file: Path) -> Iterator[Any]:
         yield cluster
 
 
+def _class(name: str) -> Any:
+    from distributed.deploy.cluster import Cluster as DaskCluster
+
+    module, _, attribute = name.rpartition(".")
+    found = getattr(import_module(module), attribute)
+    if not (isinstance(found, type) and issubclass(found, DaskCluster)):
+        raise TypeError("it is no class of a Dask cluster")
+    return found
+
+
 def _read(file: Path) -> _Description:
     import yaml
 
@@ -133,7 +161,7 @@ def _read(file: Path) -> _Description:
         return _Description.model_validate(yaml.safe_load(limits.read_bytes(file, limits.TOML_BYTES, ConfigError)))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({one_line(error)})") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: is not YAML ({' '.join(str(error).split())})") from error
     except ValidationError as error:
         raise ConfigError(f"{file}: {complaints(error, _Description)}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: is not YAML ({' '.join(str(error).split())})") from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ from .worker import Task
 if TYPE_CHECKING:
     from .connection import Cluster
 
+Opening = Callable[[], AbstractContextManager["Cluster"]]
+
 CHECKPOINT_SECONDS = 30.0
 """Seconds of training between two checkpoints of a run."""
 
@@ -37,7 +39,7 @@ def train(
     workers: int | None = None,
     keep_weights: bool = False,
     checkpoint_s: float = CHECKPOINT_SECONDS,
-    cluster: Cluster | None = None,
+    cluster: Cluster | Opening | None = None,
     console: Console | None = None,
     after_group: Callable[[], None] | None = None,
 ) -> list[RunRecord]:
@@ -46,7 +48,8 @@ def train(
     With a ``results`` folder, runs that have a record there are not done again, each record is written as its run
     ends, and a run that is stopped or killed goes on from its last checkpoint, to the same numbers to the bit.
     ``workers`` runs go at a time (default: one a core), or as many as the ``cluster`` takes, see
-    `sysid_tbptt.runs.connection.connect`; the numbers are the same. ``keep_weights`` writes the trained weights and the
+    `sysid_tbptt.runs.connection.connect`; the numbers are the same. It may also be a function that opens one, which is
+    called only if there is something to do. ``keep_weights`` writes the trained weights and the
     simulated test outputs there too. Checkpoints of a run are ``checkpoint_s`` seconds of training apart.
     ``after_group`` is called whenever all runs of a row of a table are there.
 
@@ -57,7 +60,7 @@ def train(
         KeyboardInterrupt: stopped by Ctrl-C, after all states were saved.
     """
     console = console or Console(stderr=True)
-    at_a_time = max(1, cluster.slots) if cluster else workers or cores()
+    at_a_time = workers or cores()
     if results is None:
         return _Call(None, console, engine, at_a_time, cluster, False, checkpoint_s, after_group).train(runs)
     with locked(results):
@@ -78,7 +81,7 @@ class _Call:
     console: Console
     engine: str
     workers: int
-    cluster: Cluster | None
+    cluster: Cluster | Opening | None
     keep_weights: bool
     checkpoint_s: float
     after_group: Callable[[], None] | None
@@ -89,13 +92,16 @@ class _Call:
         plan = make_plan(runs, engine=self.engine, store=self.store)
         announce(plan, self.console)
         if plan.todo:
-            self._perform(plan)
+            with self.cluster() if callable(self.cluster) else nullcontext(self.cluster) as there:
+                self._perform(plan, there)
         return [record for run in plan.runs if (record := self._record(run.run_id)) is not None]
 
-    def _perform(self, plan: Plan) -> None:
+    def _perform(self, plan: Plan, there: Cluster | None) -> None:
+        workers = max(1, there.takes({run.engine for run in plan.todo})) if there else self.workers
         seconds = {run_id: one.seconds for run_id, one in estimates(plan.todo, self.store).items()}
-        self.console.print(f"estimate: {duration(self._wall_time(plan, seconds))} on {self.workers} workers")
-        reporter = Reporter(self.console, seconds, {run.run_id: run.steps for run in plan.todo}, self.workers)
+        wall = sum(makespan(queue, workers) for queue in plan.queues(seconds, on_cluster=there is not None))
+        self.console.print(f"estimate: {duration(wall)} on {workers} workers")
+        reporter = Reporter(self.console, seconds, {run.run_id: run.steps for run in plan.todo}, workers)
         self.left = Counter(run.group for run in plan.todo)
         groups = {run.run_id: run.group for run in plan.todo}
 
@@ -108,12 +114,12 @@ class _Call:
             self._count(groups[record.run_id])
 
         with reporter.shown(), self._told_how_to_go_on():
-            if self.cluster:
+            if there:
                 from . import cluster
 
                 cluster.execute(
                     self._tasks(plan.todo, reporter),
-                    self.cluster,
+                    there,
                     seconds=seconds,
                     on_record=on_record,
                     on_steps=reporter.on_steps,
@@ -129,10 +135,6 @@ class _Call:
                     on_steps=reporter.on_steps,
                     tell=tell,
                 )
-
-    def _wall_time(self, plan: Plan, seconds: Mapping[str, float]) -> float:
-        queues = plan.queues(seconds, on_cluster=self.cluster is not None)
-        return sum(makespan(queue, self.workers) for queue in queues)
 
     @contextmanager
     def _told_how_to_go_on(self) -> Iterator[None]:

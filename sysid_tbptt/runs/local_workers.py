@@ -5,61 +5,72 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ..errors import EngineError
 
-_LOOK_SECONDS, _END_SECONDS = 0.2, 5.0
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+LOCAL = "127.0.0.1"
+_LOOK_SECONDS, _END_SECONDS, _ORPHAN_SECONDS = 0.2, 5.0, 30
+_TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 
 
 @contextmanager
-def kept_alive(scheduler: str, workers: int, arrived: Callable[[], int]) -> Iterator[None]:
+def kept_alive(scheduler: str, security: Security, workers: int, arrived: Callable[[], int]) -> Iterator[None]:
     """Worker processes of the scheduler at that address, for the time of the block; ``arrived`` tells how many are
-    there, and the block begins with all.
+    there, and the block begins with all. They end by themselves when the scheduler is gone.
 
     Dask's nannies do the same, but give up on a worker that dies while it starts.
 
     Raises:
         EngineError: a worker ends with an error while it starts.
     """
+    environment = {"DASK_LOGGING__DISTRIBUTED": "error"} | os.environ | _keys(security)
     ending = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="sysid-tbptt-", ignore_cleanup_errors=True) as folder:
-        processes = [_start(scheduler, folder) for _ in range(workers)]
+    processes = [_start(scheduler, environment) for _ in range(workers)]
 
-        def replace_ended() -> Iterator[int]:
-            for k, process in enumerate(processes):
-                if (code := process.poll()) is not None:
-                    processes[k] = _start(scheduler, folder)
-                    yield code
+    def replace_ended() -> Iterator[int]:
+        for k, process in enumerate(processes):
+            if (code := process.poll()) is not None:
+                processes[k] = _start(scheduler, environment)
+                yield code
 
-        def look() -> None:
-            while not ending.wait(_LOOK_SECONDS):
-                list(replace_ended())
+    def look() -> None:
+        while not ending.wait(_LOOK_SECONDS):
+            list(replace_ended())
 
-        keeper = threading.Thread(target=look, daemon=True)
-        try:
-            while arrived() < workers:
-                if any(code > 0 for code in replace_ended()):  # below 0 are the signals
-                    raise EngineError("a worker process ends while it starts; the reason stands above")
-                time.sleep(_LOOK_SECONDS)
-            keeper.start()
-            yield
-        finally:
-            ending.set()
-            if keeper.is_alive():
-                keeper.join()
-            _end(processes)
+    keeper = threading.Thread(target=look, daemon=True)
+    try:
+        while arrived() < workers:
+            if any(code > 0 for code in replace_ended()):  # below 0 are the signals
+                raise EngineError("a worker process ends while it starts; the reason stands above")
+            time.sleep(_LOOK_SECONDS)
+        keeper.start()
+        yield
+    finally:
+        ending.set()
+        if keeper.is_alive():
+            keeper.join()
+        _end(processes)
 
 
-def _start(scheduler: str, folder: str) -> subprocess.Popen[bytes]:
+def _keys(security: Security) -> dict[str, str]:
+    """What a worker proves itself with; the environment of a process is its owner's alone to read."""
+    told = security.get_tls_config_for_role("worker")
+    return {f"{_TLS}CA_FILE": told["ca_file"], f"{_TLS}WORKER__CERT": told["cert"], f"{_TLS}WORKER__KEY": told["key"]}
+
+
+def _start(scheduler: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """In a session of its own: Ctrl-C is for the process that waits for it."""
     command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, "--nthreads", "1", "--no-nanny"]
-    command += ["--no-dashboard", "--local-directory", folder]
-    environment = {"DASK_LOGGING__DISTRIBUTED": "error"} | os.environ
+    command += ["--host", LOCAL, "--no-dashboard", "--dashboard-address", f"{LOCAL}:0"]
+    command += ["--death-timeout", str(_ORPHAN_SECONDS)]
     return subprocess.Popen(command, env=environment, start_new_session=True)
 
 

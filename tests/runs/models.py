@@ -1,6 +1,7 @@
 """Models that misbehave, and what tests do to worker processes."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,8 @@ def set_moods(path: str) -> None:
 
 async def gain_a_card(dask_worker: Any) -> None:
     await dask_worker.set_resources(TEST_CARD=1)
+
+
+def set_temporary(folder: str | None) -> None:
+    """Where this process puts temporary files; None for where they belong."""
+    tempfile.tempdir = folder

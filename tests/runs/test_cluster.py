@@ -7,14 +7,17 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from sysid_tbptt.errors import EngineError
+from sysid_tbptt.errors import EngineError, StoreError
+from sysid_tbptt.registry import data_of
 from sysid_tbptt.runs import cluster as cluster_module
 from sysid_tbptt.runs.connection import Cluster, connect
 from sysid_tbptt.runs.store import Store
+from sysid_tbptt.runs.worker import Task
 from tests.conftest import config_of
-from tests.runs.models import gain_a_card, set_moods
+from tests.runs.models import gain_a_card, set_moods, set_temporary
 from tests.runs.test_harness import numbers, told
 
 
@@ -73,7 +76,9 @@ def test_workers_killed_at_random_cost_nothing(cluster, runs, tmp_path):
 
     def kill():
         for pid in pids(cluster):
-            if done.wait(1.0 + rng.random()):
+            while not list(tmp_path.glob("checkpoints/*")) and not done.is_set():
+                time.sleep(0.01)
+            if done.wait(rng.random()):
                 return
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
@@ -81,11 +86,12 @@ def test_workers_killed_at_random_cost_nothing(cluster, runs, tmp_path):
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        records, _ = told(configs, tmp_path, engine="reference", cluster=cluster)
+        records, text = told(configs, tmp_path, engine="reference", cluster=cluster, checkpoint_s=0.1)
     finally:
         done.set()
         killer.join()
     assert len(killed) == 2
+    assert "its worker died" in text
     assert list(map(numbers, records)) == list(map(numbers, told(configs, engine="reference", workers=1)[0]))
     assert len(Store(tmp_path).records()) == 4
     assert list((tmp_path / "checkpoints").glob("*")) == []
@@ -141,14 +147,101 @@ def _after(seconds, action):
     return wait_and_act
 
 
-def test_runs_go_to_workers_with_the_resource_alone(cluster, runs, moods):
+@pytest.mark.parametrize("model", ["calm", "moody"])
+def test_runs_go_to_workers_with_the_resource_alone_also_once_more(cluster, runs, moods, model):
+    cluster.client.wait_for_workers(2)
     address, _ = sorted(cluster.client.nthreads())
     cluster.client.run(gain_a_card, workers=[address])
     demanding = Cluster(cluster.client, {"TEST_CARD": 1.0})
-    configs = runs(*range(6), model="tests.runs.models:calm", steps=1)
+    assert list(demanding.workers) == [address]
+    configs = runs(*range(3), model=f"tests.runs.models:{model}", steps=1)
     records, _ = told(configs, engine="reference", cluster=demanding)
     assert {record.status for record in records} == {"ok"}
     assert set(moods.read_text().split()) == {str(cluster.client.run(os.getpid, workers=[address])[address])}
+
+
+def test_a_worker_that_fails_every_bundle_gets_no_more_and_costs_no_run(cluster, runs, tmp_path):
+    cluster.client.wait_for_workers(2)
+    address, _ = sorted(cluster.client.nthreads())
+    cluster.client.run(set_temporary, str(tmp_path / "nowhere"), workers=[address])
+    try:
+        records, text = told(runs(*range(11), steps=300), engine="reference", cluster=cluster)
+    finally:
+        cluster.client.run(set_temporary, None, workers=[address])
+    assert {record.status for record in records} == {"ok"}
+    assert f"{address}: 3 bundles in a row failed there; it gets no more" in text
+    assert "FileNotFoundError" in text
+
+
+def test_no_worker_that_can_perform_a_bundle_is_an_error(cluster, runs, tmp_path):
+    cluster.client.wait_for_workers(2)
+    cluster.client.run(set_temporary, str(tmp_path / "nowhere"))
+    try:
+        with pytest.raises(EngineError, match=r"no worker performs a bundle of runs: FileNotFoundError"):
+            told(runs(*range(8), steps=1), engine="reference", cluster=cluster)
+    finally:
+        cluster.client.run(set_temporary, None)
+
+
+def test_a_worker_that_is_waited_for_is_told(cluster, monkeypatch):
+    class Told(Exception):
+        pass
+
+    def tell(said):
+        raise Told(said)
+
+    monkeypatch.setattr(cluster_module, "_WAIT_SECONDS", 0.0)
+    task = Task(config_of(dataset="sim_linear", split="paper"), "a", "reference", 0, "test")
+    with pytest.raises(Told, match=r"no worker with TEST_GPU=2 is there; waiting for one"):
+        cluster_module.execute(
+            [task],
+            Cluster(cluster.client, {"TEST_GPU": 2.0}),
+            seconds={"a": 1.0},
+            on_record=lambda _: None,
+            on_steps=lambda _: None,
+            tell=tell,
+        )
+
+
+def test_nothing_is_left_on_the_scheduler(cluster, runs):
+    extensions = cluster.client.cluster.scheduler.extensions
+    before = set(extensions["queues"].queues)
+    told(runs(0, 3), cluster=cluster)
+    deadline = time.monotonic() + 5
+    while set(extensions["queues"].queues) - before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert set(extensions["queues"].queues) <= before
+    assert dict(extensions["variables"].variables) == {}
+
+
+def test_nobody_but_this_machine_reaches_a_cluster_of_it(cluster):
+    cluster.client.wait_for_workers(2)
+    processes = [psutil.Process(), *map(psutil.Process, pids(cluster))]
+    found = [link.laddr.ip for process in processes for link in process.net_connections() if link.status == "LISTEN"]
+    assert len(found) > 3
+    assert set(found) == {"127.0.0.1"}
+    assert cluster.address.startswith("tls://")
+
+
+def test_a_file_that_cannot_be_written_does_not_cost_the_states_of_the_others(cluster, runs, tmp_path):
+    def on_record(_):
+        raise StoreError("the disk is full")
+
+    configs = [*runs(0, model="mean"), *runs(3, 5, steps=100_000)]
+    tasks = [
+        Task(config, config.run_id(data_of(config).revision), engine, k, "test", tmp_path / str(k), checkpoint_s=0.1)
+        for k, (config, engine) in enumerate(zip(configs, ("closed_form", "reference", "reference"), strict=True))
+    ]
+    with pytest.raises(StoreError, match="the disk is full"):
+        cluster_module.execute(
+            tasks,
+            cluster,
+            seconds=dict.fromkeys([task.run_id for task in tasks], 1.0),
+            on_record=on_record,
+            on_steps=lambda _: None,
+            tell=print,
+        )
+    assert list(tmp_path.iterdir())
 
 
 def test_a_scheduler_that_goes_is_told_and_what_came_is_kept(runs, tmp_path):

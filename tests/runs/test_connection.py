@@ -23,12 +23,12 @@ def described(tmp_path):
 def test_a_file_describes_a_cluster_that_trains(described, own_log):
     file = described(
         "cluster: distributed.LocalCluster\n"
-        "options: {n_workers: 0, processes: false, threads_per_worker: 2, dashboard_address: null}\njobs: 1\n"
+        "options: {n_workers: 0, processes: false, threads_per_worker: 2, dashboard_address: ':0'}\njobs: 1\n"
     )
     configs = [config_of(dataset=str(own_log), split="file", burn_in=m) for m in (0, 3, 11)]
     with connect(file=file) as cluster:
         cluster.client.wait_for_workers(1)
-        assert cluster.slots == 2
+        assert (cluster.takes(["cpu"]), cluster.takes(["cpu", "reference"])) == (2, 1)
         records = train(configs, cluster=cluster, engine="reference")
     assert [record.metrics for record in records] == [r.metrics for r in train(configs, engine="reference", workers=1)]
 
@@ -42,6 +42,14 @@ def test_a_file_describes_a_cluster_that_trains(described, own_log):
         ("cluster: LocalCluster", "key 'cluster'"),
         ("cluster: distributed.LocalCluster\njobs: 0", "key 'jobs'"),
         ("cluster: distributed.LocalCluster\nworkers: 3", "unknown key 'workers'"),
+        (
+            "cluster: subprocess.Popen\noptions: {args: 'true'}",
+            "'subprocess.Popen' cannot be started .TypeError: it is no",
+        ),
+        ("cluster: builtins.exit", "it is no class of a Dask cluster"),
+        ("[" * 30000, "is not YAML"),
+        ("cluster: 2024-13-45", "is not YAML"),
+        ("cluster: distributed.LocalCluster\njobs: !!int x", "is not YAML"),
         ("cluster: nowhere.Cluster", "'nowhere.Cluster' cannot be started .ModuleNotFoundError"),
         ("cluster: distributed.Nothing", "'distributed.Nothing' cannot be started .AttributeError"),
     ],
@@ -61,7 +69,7 @@ def test_a_cluster_that_cannot_grow_is_closed_again(described, monkeypatch):
     monkeypatch.setattr(LocalCluster, "adapt", fail)
     file = described(
         "cluster: distributed.LocalCluster\n"
-        "options: {n_workers: 0, processes: false, dashboard_address: null}\nadapt: {minimum: 1}\n"
+        "options: {n_workers: 0, processes: false, dashboard_address: ':0'}\nadapt: {minimum: 1}\n"
     )
     with pytest.raises(ConfigError, match=r"cannot be started .ZeroDivisionError"), connect(file=file):
         pass
@@ -90,10 +98,8 @@ def test_no_dask_is_told_with_the_remedy(monkeypatch):
         pass
 
 
-def test_no_scheduler_is_told(monkeypatch):
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "tls://127.0.0.1:9", "nonsense://x", "127.0.0.1:x"])
+def test_no_scheduler_is_told(address, monkeypatch):
     monkeypatch.setattr(connection, "_CONNECT_SECONDS", 1)
-    with (
-        pytest.raises(EngineError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"),
-        connect("tcp://127.0.0.1:9"),
-    ):
+    with pytest.raises(EngineError, match=f"no scheduler answers at {address}"), connect(address):
         pass
