@@ -78,6 +78,7 @@ class _Flight:
 
     future: Future
     tasks: tuple[Task, ...]
+    again: bool
     avoid: frozenset[str]
     only_on: frozenset[str]
     start: str = ""
@@ -107,7 +108,7 @@ class _Desk:
     number: itertools.count[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self.client = self.cluster.client
+        self.client, self.workers = self.cluster.client, self.cluster.workers
         self.queue = Queue(self.name, client=self.client)
 
     def send(self, tasks: Iterable[Task], *, again: bool = False, avoid: Iterable[str] = ()) -> None:
@@ -116,7 +117,7 @@ class _Desk:
         if self.stopping:
             return
         tasks, avoid = tuple(tasks), frozenset(avoid)
-        only_on = self.retries.choice(avoid, self.cluster.workers) if avoid or self.retries.distrusted else frozenset()
+        only_on = self.retries.choice(avoid, self.workers)
         name = f"{self.name}-{next(self.number)}"
         future = self.client.submit(
             perform_bundle,
@@ -127,7 +128,7 @@ class _Desk:
             resources=dict(self.cluster.resources) or None,
             workers=list(only_on) or None,
         )
-        self.flights[name] = _Flight(future, tasks, avoid, only_on)
+        self.flights[name] = _Flight(future, tasks, again, avoid, only_on)
 
     def look(self) -> None:
         """Takes what the workers have sent, and the bundles that came to grief."""
@@ -263,17 +264,17 @@ class _Desk:
 
     def _look_at_workers(self) -> None:
         """Takes back what workers that are gone were at, and binds anew what waits for some alone."""
-        workers = self.cluster.workers
+        self.workers = self.cluster.workers
         for name, flight in list(self.flights.items()):
-            if flight.start and flight.worker not in workers:
+            if flight.start and flight.worker not in self.workers:
                 self._take_back(name, died=True)
-            elif not flight.start and self.retries.choice(flight.avoid, workers) != flight.only_on:
+            elif not flight.start and self.retries.choice(flight.avoid, self.workers) != flight.only_on:
                 flight.future.cancel()
-                self.send(self.flights.pop(name).tasks, again=True, avoid=flight.avoid)
-        self._tell_of_waiting(workers)
+                self.send(self.flights.pop(name).tasks, again=flight.again, avoid=flight.avoid)
+        self._tell_of_waiting()
 
-    def _tell_of_waiting(self, workers: Mapping[str, int]) -> None:
-        if workers or not self.flights:
+    def _tell_of_waiting(self) -> None:
+        if self.workers or not self.flights:
             self.served = time.monotonic()
         elif time.monotonic() - self.served > _WAIT_SECONDS:
             self.served = float("inf")
@@ -303,9 +304,9 @@ class _Desk:
 
     def _blame(self, worker: str, reason: str) -> None:
         """Gives no more to a worker that fails bundle after bundle."""
-        self.retries.blame(worker)
-        if worker not in self.retries.distrusted:
-            return
-        if not worker or self.retries.distrusted.issuperset(self.cluster.workers):
+        once = self.retries.blame(worker)
+        nobody_left = self.workers and self.retries.distrusted.issuperset(self.workers)
+        if "" in self.retries.distrusted or nobody_left:
             raise EngineError(f"no worker performs a bundle of runs: {reason}")
-        self.tell(f"{worker}: {TRIES} bundles in a row failed there; it gets no more")
+        if once:
+            self.tell(f"{worker}: {TRIES} bundles in a row failed there; it gets no more")

@@ -36,8 +36,10 @@ class Retries:
         """What comes to grief later has nothing to do with what did before."""
         self.tries[run_id] = 0
 
-    def blame(self, worker: str) -> None:
+    def blame(self, worker: str) -> bool:
+        """Whether that makes it one that gets no more."""
         self.blamed[worker] += 1
+        return self.blamed[worker] == TRIES
 
     def trust(self, worker: str) -> None:
         self.blamed[worker] = 0
