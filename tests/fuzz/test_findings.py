@@ -136,16 +136,17 @@ def test_a_pipe_among_the_records_is_told_and_not_waited_for(tmp_path):
         Store(tmp_path)
 
 
-def test_a_link_out_of_the_folder_is_not_read_as_records(tmp_path):
+@pytest.mark.parametrize("name", ["x.jsonl", "x.damaged"])
+def test_a_link_out_of_the_folder_is_not_read_as_records(name, tmp_path):
     (tmp_path / "secret").write_text("a secret\n")
     records = tmp_path / "results" / "records"
     records.mkdir(parents=True)
-    (records / "x.jsonl").symlink_to(tmp_path / "secret")
+    (records / name).symlink_to(tmp_path / "secret")
     with pytest.raises(StoreError, match="a link that leads out"):
         Store(tmp_path / "results")
-    (records / "x.jsonl").unlink()
+    (records / name).unlink()
     (records / "y.jsonl").write_text(record(0, 1.0, 1.0, 1.0).to_line())
-    (records / "x.jsonl").symlink_to(records / "y.jsonl")
+    (records / name).symlink_to(records / "y.jsonl")
     assert len(Store(tmp_path / "results").records()) == 1
 
 
