@@ -103,6 +103,28 @@ def test_a_call_that_was_stopped_goes_on_and_another_one_begins_anew():
     assert faults.begin(rows, 0, asked)["kill"]["tries"] == 0
 
 
+def test_a_fault_that_cannot_be_had_here_is_skipped_and_keeps_no_other_from_going_on(tmp_path, monkeypatch):
+    import faults
+    from fault_kinds import FAULTS, Skipped
+
+    def skip(*_):
+        raise Skipped("no disk to mount")
+
+    asked = {"kill": 5, "read-only": 4}
+    rows = faults.begin({}, 0, asked)
+    session = faults.Session(tmp_path, tmp_path / "faults.json", rows)
+    monkeypatch.setattr(session, "attempt", skip)
+    session.perform(next(fault for fault in FAULTS if fault.name == "read-only"))
+    kept = json.loads((tmp_path / "faults.json").read_text())["read-only"]
+    assert (kept["wanted"], kept["tries"], kept["skipped"], faults.left(kept)) == (4, 0, "no disk to mount", 0)
+    rows["kill"]["tries"] = 3
+    assert faults.begin(rows, 0, asked)["kill"]["tries"] == 3
+    assert faults.begin(rows, 1, asked)["kill"]["tries"] == 0
+    rows["kill"]["tries"] = 5
+    anew = faults.begin(rows, 0, asked)
+    assert (anew["kill"]["tries"], anew["read-only"].get("skipped")) == (0, None)
+
+
 def test_every_fault_has_a_name_of_its_own():
     from fault_kinds import FAULTS
 
