@@ -81,11 +81,10 @@ def kill_worker(trial: Trial) -> None:
     """A worker that has nothing left to do is missed by nobody."""
     process = trial.start()
     trial.wait_to_strike(process)
-    while not (workers := workers_of(process.pid)) and process.poll() is None:
-        time.sleep(0.01)
-    if workers:
+    trial.wait(process, lambda: workers_of(process.pid))
+    if workers := workers_of(process.pid):
         os.kill(trial.rng.choice(workers), signal.SIGKILL)
-    trial.code = process.wait()
+    trial.code = trial.wait(process)
     if trial.code or "worker process" in trial.said():
         trial.listen("worker process")
 
@@ -97,7 +96,7 @@ def kill_cluster_workers(trial: Trial) -> None:
         trial.wait_to_strike(process, START + (1 - START) * ((trial.part + number * SPREAD) % 1))
         if workers := workers_of(process.pid, b"dask_worker"):
             os.kill(trial.rng.choice(workers), signal.SIGKILL)
-    trial.code = process.wait()
+    trial.code = trial.wait(process)
     trial.lost += trial.code != 0
     if "its worker died" in trial.said():
         trial.listen("its worker died")
@@ -218,9 +217,7 @@ def clock_back(trial: Trial) -> None:
     kill_group(process)
     for path in trial.results.rglob("*"):
         os.utime(path, (time.time() + DAY,) * 2)
-    trial.code = trial.start(
-        CLOCK.format(day=DAY, jump=trial.rng.random() * (trial.life.start + trial.life.work))
-    ).wait()
+    trial.run(prelude=CLOCK.format(day=DAY, jump=trial.rng.random() * (trial.life.start + trial.life.work)))
     trial.listen("done already")
 
 
@@ -228,9 +225,9 @@ def second_run(trial: Trial) -> None:
     """Another run is started on the same folder while one is at it: one of the two ends with a message, unharmed."""
     first = trial.start()
     trial.wait_to_strike(first, 0.5 * START * trial.part)
-    trial.start().wait()
+    trial.wait(trial.start())
     refused = "another run is writing here"
-    if first.wait():  # the second was quicker
+    if trial.wait(first):  # the second was quicker
         trial.output.pop()
     elif refused not in trial.said():  # and started when the first had ended
         return

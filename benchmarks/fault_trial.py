@@ -89,6 +89,21 @@ class Trial:
         with self.output[-1].open("wb") as output:
             return subprocess.Popen([sys.executable, "-c", code], stdout=output, stderr=output, **options)
 
+    def wait(self, process: subprocess.Popen[bytes], event: Callable[[], object] = lambda: False) -> int | None:
+        """Waits for the end of a run, or for an event before it; returns the exit code, None where it still lives.
+
+        Raises:
+            NotEnding: neither comes; it is killed.
+        """
+        patience = 120 + 20 * (self.life.start + self.life.work)
+        deadline = time.monotonic() + patience
+        while process.poll() is None and not event():
+            if time.monotonic() > deadline:
+                kill_group(process)
+                raise NotEnding(f"{self.results}: no end after {patience:.0f} s")
+            time.sleep(0.005)
+        return process.poll()
+
     def wait_to_strike(self, process: subprocess.Popen[bytes], part: float | None = None) -> bool:
         """Waits for that part of the run's life (default: this try's), or for its end; whether it still lives."""
         part = self.part if part is None else part
@@ -103,8 +118,7 @@ class Trial:
     def wait_for_work(self, process: subprocess.Popen[bytes]) -> None:
         """Waits until the run writes a file, or ends."""
         before = self.written()
-        while process.poll() is None and self.written() == before:
-            time.sleep(0.005)
+        self.wait(process, lambda: self.written() != before)
 
     def written(self) -> set[tuple[str, int]]:
         """The files of the folder that a run writes at work, each with its time."""
@@ -114,14 +128,9 @@ class Trial:
                 found.add((path.name, path.stat().st_mtime_ns))
         return found
 
-    def run(self, **options: Any) -> int:
+    def run(self, **options: Any) -> int | None:
         """Runs the command to its end; returns the exit code."""
-        process = self.start(**options)
-        try:
-            self.code = process.wait(120 + 20 * (self.life.start + self.life.work))
-        except subprocess.TimeoutExpired as error:
-            kill_group(process)
-            raise NotEnding(f"{self.results}: no end after {error.timeout:.0f} s") from error
+        self.code = self.wait(self.start(**options))
         return self.code
 
     def said(self) -> str:
@@ -226,5 +235,5 @@ def lived(trial: Trial) -> Life:
     process = trial.start()
     trial.wait_for_work(process)
     at_work = time.monotonic()
-    trial.code = process.wait()
+    trial.code = trial.wait(process)
     return Life(at_work - began, time.monotonic() - at_work)

@@ -2,6 +2,9 @@
 
 import json
 import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +75,45 @@ def test_a_user_who_is_not_told_counts_as_a_loss(trial, tmp_path):
     assert (trial.lost, trial.told) == (0, "error: the disk is full")
     trial.listen("another run")
     assert (trial.lost, trial.told) == (1, "NOT TOLD: another run")
+
+
+@pytest.fixture
+def started(trial, tmp_path, monkeypatch):
+    """Puts other programs, each with what it has said, in the place of the runs that a trial starts in turn."""
+    processes = []
+
+    def started(*programs):
+        left = list(programs)
+
+        def start(prelude="", **_):
+            program, said = left.pop(0)
+            trial.output.append(tmp_path / f"{len(trial.output)}.txt")
+            trial.output[-1].write_text(said)
+            processes.append(subprocess.Popen([sys.executable, "-c", program], start_new_session=True))
+            return processes[-1]
+
+        monkeypatch.setattr(trial, "start", start)
+
+    yield started
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+HANGS = ("import time; time.sleep(20)", "")
+
+
+@pytest.mark.parametrize("name", ["kill", "kill-worker", "cluster-workers", "clock", "second-run"])
+def test_a_run_that_hangs_ends_the_program(name, trial, started):
+    from fault_kinds import FAULTS
+    from fault_trial import Life, NotEnding
+
+    trial.life = Life(-2.995, -3.0)  # which asks for a patience of 0.1 s
+    started(HANGS, HANGS)
+    began = time.monotonic()
+    with pytest.raises(NotEnding, match="no end after 0 s"):
+        next(fault for fault in FAULTS if fault.name == name).hurt(trial)
+    assert time.monotonic() - began < 10
 
 
 def test_rows_of_several_programs_make_one_table(tmp_path):
