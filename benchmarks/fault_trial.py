@@ -133,9 +133,9 @@ class Trial:
         self.code = self.wait(self.start(**options))
         return self.code
 
-    def said(self) -> str:
-        """What the command that was started last has written."""
-        return self.output[-1].read_text(errors="replace")
+    def said(self, which: int = -1) -> str:
+        """What the command that was started last, or ``which`` of all, has written."""
+        return self.output[which].read_text(errors="replace")
 
     def listen(self, expected: str) -> None:
         """Takes the line with this text for what the user is told; its absence counts as lost."""

@@ -116,6 +116,29 @@ def test_a_run_that_hangs_ends_the_program(name, trial, started):
     assert time.monotonic() - began < 10
 
 
+REFUSED = "error: results: another run is writing here; wait for it"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lost"),
+    [
+        (("", "6 runs, 0 done already, 6 to do"), ("exit(2)", REFUSED), 0),
+        (("exit(2)", REFUSED), ("", "6 runs, 0 done already, 6 to do"), 0),
+        (("", "6 runs, 0 done already, 6 to do"), ("", "6 runs, 6 done already, 0 to do"), 0),
+        (("", "6 runs, 6 done already, 0 to do"), ("", "6 runs, 0 done already, 6 to do"), 0),
+        (("", "6 runs, 0 done already, 6 to do"), ("", "6 runs, 2 done already, 4 to do"), 1),
+        (("exit(2)", "error: another"), ("", "6 runs, 0 done already, 6 to do"), 1),
+    ],
+    ids=["the second refused", "the first refused", "after it", "before it", "both at it", "otherwise refused"],
+)
+def test_two_runs_that_write_at_the_same_time_count_as_a_loss(first, second, lost, trial, started):
+    from fault_kinds import second_run
+
+    started(first, second)
+    second_run(trial)
+    assert trial.lost == lost
+
+
 def test_rows_of_several_programs_make_one_table(tmp_path):
     import fault_table
 
