@@ -78,19 +78,23 @@ def kill(trial: Trial) -> None:
 
 
 def kill_worker(trial: Trial) -> None:
-    """A worker that has nothing left to do is missed by nobody."""
+    """A worker is missed while there is work: of more runs without a record than workers, one at least is not done."""
     process = trial.start()
     trial.wait_to_strike(process)
     trial.wait(process, lambda: workers_of(process.pid))
     if workers := workers_of(process.pid):
         os.kill(trial.rng.choice(workers), signal.SIGKILL)
+    missed = trial.undone() > len(workers)
     trial.code = trial.wait(process)
-    if trial.code or "worker process" in trial.said():
+    if missed or trial.code or "worker process" in trial.said():
         trial.listen("worker process")
 
 
 def kill_cluster_workers(trial: Trial) -> None:
-    """One worker of a cluster at work and then another; they are started again, and the run ends by itself."""
+    """One worker of a cluster at work and then another; they are started again, and the run ends by itself.
+
+    One that has not begun, or has nothing left to do, is not missed; of all tries one at least must be told.
+    """
     process = trial.start()
     for number in range(2):
         trial.wait_to_strike(process, START + (1 - START) * ((trial.part + number * SPREAD) % 1))

@@ -153,15 +153,18 @@ class Trial:
 
     def look(self) -> None:
         """Tells by what is on disk how far a run that was killed had come."""
-        n_done, n_all = len(records(self.results)[0]), len(records(self.sound)[0])
         if list(self.results.rglob(".*.tmp")):
             self.phases.append("half a write")
-        elif n_done == n_all:
+        elif not self.undone():
             self.phases.append("all records")
-        elif n_done or list(self.results.glob("checkpoints/*")):
+        elif self.files() or list(self.results.glob("checkpoints/*")):
             self.phases.append("a part")
         else:
             self.phases.append("nothing")
+
+    def undone(self) -> int:
+        """Runs that have no record."""
+        return len(records(self.sound)[0]) - len(records(self.results)[0])
 
     def count(self) -> dict[str, int]:
         """What the folder has, beside what it should have."""

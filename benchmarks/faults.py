@@ -68,6 +68,13 @@ def left(row: Mapping[str, Any]) -> int:
     return 0 if row.get("skipped") else row["wanted"] - row["tries"]
 
 
+def hear(row: dict[str, Any]) -> None:
+    """A row all of whose tries were told nothing has a loss: some were to be told."""
+    if row["tries"] and not left(row) and not row["told"]:
+        row["lost"] += 1
+        row["told"] = "NOT TOLD in any try"
+
+
 class Session:
     """One call: the undisturbed runs of each engine, and the tries done and left."""
 
@@ -88,6 +95,7 @@ class Session:
                 print(f"{fault.name}: left out: {reason}", flush=True)
                 row["skipped"] = str(reason)
                 done = 0
+            hear(row)
             fault_table.update(self.path, {fault.name: row})
             self.spent.append((time.monotonic() - began, done))
             self.say(fault, row)

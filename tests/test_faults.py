@@ -116,6 +116,39 @@ def test_a_run_that_hangs_ends_the_program(name, trial, started):
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize(
+    ("done", "n_workers", "said", "lost"),
+    [(2, 2, "", 0), (0, 2, "", 0), (0, 1, "", 1), (0, 1, "a worker process died", 0)],
+    ids=["all are done", "as many as workers", "more than workers", "told"],
+)
+def test_a_worker_that_is_killed_while_there_is_work_must_be_missed(
+    done, n_workers, said, lost, trial, started, monkeypatch
+):
+    import fault_kinds
+
+    rewrite(trial, lambda text: "".join(text.splitlines(keepends=True)[:done]))
+    workers = [subprocess.Popen(["sleep", "20"]) for _ in range(n_workers)]
+    monkeypatch.setattr(fault_kinds, "workers_of", lambda _: [worker.pid for worker in workers])
+    started(("import time; time.sleep(1.5)", said))
+    fault_kinds.kill_worker(trial)
+    assert trial.lost == lost
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+
+
+@pytest.mark.parametrize(("told", "tries", "lost"), [("", 2, 1), ("so", 2, 0), ("", 1, 0)])
+def test_a_fault_of_which_no_try_is_told_counts_as_a_loss(told, tries, lost):
+    import fault_table
+    import faults
+
+    row = fault_table.new_row("fault", seed=1, wanted=2)
+    fault_table.add(row, ALL_WELL, tries=tries, told=told)
+    faults.hear(row)
+    faults.hear(row)
+    assert row["lost"] == lost
+
+
 REFUSED = "error: results: another run is writing here; wait for it"
 
 
