@@ -24,6 +24,9 @@ SUITE = Path(__file__).parent / "suites" / "faults.toml"
 STARTS = 5
 """Times that a run is started again before it counts as one that does not end."""
 
+END_SECONDS = 60.0
+"""Within these the processes of a run that was killed end by themselves: workers of a cluster, in half of them."""
+
 TOLD = 130
 """Characters that the table has of what the user is told."""
 
@@ -71,6 +74,11 @@ class Trial:
     output: list[Path] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
 
+    @property
+    def mark(self) -> dict[str, str]:
+        """What all processes of this try have in their environment."""
+        return {"TMPDIR": str(self.results.parent)}
+
     def copy_sound(self) -> None:
         """Begins with the folder of the undisturbed run."""
         shutil.copytree(self.sound, self.results, dirs_exist_ok=True)
@@ -85,7 +93,7 @@ class Trial:
         arguments += ["--steps", str(STEPS[self.engine]), *self.where, "--checkpoint", "0", "--keep-weights"]
         code = f"{prelude}\nimport sys\nfrom sysid_tbptt.cli import main\nsys.exit(main({arguments!r}))"
         self.output.append(self.results.with_suffix(f".{len(self.output)}.txt"))
-        options |= {"start_new_session": True, "env": os.environ | {"TMPDIR": str(self.results.parent)}}
+        options |= {"start_new_session": True, "env": os.environ | self.mark}
         with self.output[-1].open("wb") as output:
             return subprocess.Popen([sys.executable, "-c", code], stdout=output, stderr=output, **options)
 
@@ -161,6 +169,29 @@ class Trial:
             self.phases.append("a part")
         else:
             self.phases.append("nothing")
+
+    def processes(self) -> list[int]:
+        """The processes of this try, also those that outlive the run that has started them."""
+        found, wanted = [], {f"{name}={value}".encode() for name, value in self.mark.items()}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended, or is another user's
+                if wanted <= set((folder / "environ").read_bytes().split(b"\0")):
+                    found.append(int(folder.name))
+        return found
+
+    def wait_for_none(self) -> None:
+        """Waits until no process of this try is left; what does not end by itself counts as lost, and is told."""
+        deadline = time.monotonic() + END_SECONDS
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self.lost += len(left)
+        if left:
+            self.told = f"STILL THERE after {END_SECONDS:.0f} s: {len(left)} processes"
+
+    def kill_all(self) -> None:
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def undone(self) -> int:
         """Runs that have no record."""

@@ -113,9 +113,13 @@ class Session:
         try:
             fault.hurt(trial)
             trial.recover()
+            trial.wait_for_none()
             done = len(trial.phases) if fault.blows > 1 else 1
+            if trial.lost:
+                print(f"{fault.name}: {trial.told}", flush=True)
             fault_table.add(row, trial.count(), tries=done, told=trial.told, phases=trial.phases)
         finally:
+            trial.kill_all()
             for undo in trial.undo:
                 undo()
         shutil.rmtree(place.parent)

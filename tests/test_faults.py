@@ -1,6 +1,7 @@
 """The table of faults in benchmarks/, and what its program takes for lost."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -147,6 +148,24 @@ def test_a_fault_of_which_no_try_is_told_counts_as_a_loss(told, tries, lost):
     faults.hear(row)
     faults.hear(row)
     assert row["lost"] == lost
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes tell no environment here")
+def test_a_process_that_outlives_the_runs_counts_as_a_loss_and_is_killed(trial, monkeypatch):
+    import fault_trial
+
+    sleeps = [sys.executable, "-c", "import time; time.sleep(20)"]
+    code = f"import subprocess; subprocess.Popen({sleeps!r}, start_new_session=True)"
+    assert trial.processes() == []
+    subprocess.run([sys.executable, "-c", code], env=os.environ | trial.mark, check=True)
+    assert len(trial.processes()) == 1
+    monkeypatch.setattr(fault_trial, "END_SECONDS", 0.1)
+    trial.wait_for_none()
+    assert (trial.lost, trial.told) == (1, "STILL THERE after 0 s: 1 processes")
+    trial.kill_all()
+    monkeypatch.setattr(fault_trial, "END_SECONDS", 10.0)
+    trial.wait_for_none()
+    assert (trial.lost, trial.processes()) == (1, [])
 
 
 REFUSED = "error: results: another run is writing here; wait for it"
