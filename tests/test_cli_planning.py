@@ -36,6 +36,7 @@ def test_each_group_is_counted_in_one_pass_over_the_runs(plan, capsys):
     planning.show(plan, estimates, 1, None, on_cluster=True)
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("test ")]
     assert [row[5:] for row in rows] == [
-        [f"{n}", engine, "6", "2", "4", "min"] for n, engine in zip(range(20, 25), ["cpu"] * 4 + ["reference"], strict=True)
+        [f"{n}", engine, "6", "2", "4", "min"]
+        for n, engine in zip(range(20, 25), ["cpu"] * 4 + ["reference"], strict=True)
     ]
     assert len(LOOKS) == len(plan.runs)
