@@ -257,7 +257,13 @@ def test_a_name_that_no_file_can_have_is_told(name):
 def test_a_wrong_value_is_shown_in_short():
     assert shown(BIG) == f"a number of {BIG.bit_length()} bits"
     assert shown(-12) == "-12"
-    assert len(shown([["x" * 10**5] * 1000])) < 10_000
+    assert len(shown([["x" * 10**5] * 1000])) < 2000
+    for nested in (lambda value: [value] * 8, lambda value: {f"{k}": value for k in range(8)}):
+        value = "x"
+        for _ in range(20):
+            value = nested(value)
+        assert len(shown(value)) < 2000
+    assert shown([[1, 2], {"a": "b"}]) == "[[1, 2], {'a': 'b'}]"
 
 
 # Tables
