@@ -33,8 +33,9 @@ What was on disk when it struck, from this start or an earlier one:"""
 LEGEND = """\
 Each try starts `sysid-tbptt run` on six short runs, does the harm, types the same command until all is done, and
 compares every record with those of an undisturbed run: to the bit, but for times. `lost` counts records that are not
-there, and tries in which the user was not told; `unreadable` lines that are no record and faults that `verify` finds;
-`other numbers` records and weights that differ.
+there, tries in which the user was not told, faults of which no try was told, and processes of killed runs that are
+still there a minute after a try; `unreadable` lines that are no record and faults that `verify` finds; `other numbers`
+records and weights that differ.
 """
 
 

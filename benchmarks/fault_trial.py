@@ -24,6 +24,9 @@ SUITE = Path(__file__).parent / "suites" / "faults.toml"
 STARTS = 5
 """Times that a run is started again before it counts as one that does not end."""
 
+END_SECONDS = 60.0
+"""Within these the processes of a run that was killed end by themselves: workers of a cluster, in half of them."""
+
 TOLD = 130
 """Characters that the table has of what the user is told."""
 
@@ -71,6 +74,11 @@ class Trial:
     output: list[Path] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
 
+    @property
+    def mark(self) -> dict[str, str]:
+        """What all processes of this try have in their environment."""
+        return {"TMPDIR": str(self.results.parent)}
+
     def copy_sound(self) -> None:
         """Begins with the folder of the undisturbed run."""
         shutil.copytree(self.sound, self.results, dirs_exist_ok=True)
@@ -85,9 +93,24 @@ class Trial:
         arguments += ["--steps", str(STEPS[self.engine]), *self.where, "--checkpoint", "0", "--keep-weights"]
         code = f"{prelude}\nimport sys\nfrom sysid_tbptt.cli import main\nsys.exit(main({arguments!r}))"
         self.output.append(self.results.with_suffix(f".{len(self.output)}.txt"))
-        options |= {"start_new_session": True, "env": os.environ | {"TMPDIR": str(self.results.parent)}}
+        options |= {"start_new_session": True, "env": os.environ | self.mark}
         with self.output[-1].open("wb") as output:
             return subprocess.Popen([sys.executable, "-c", code], stdout=output, stderr=output, **options)
+
+    def wait(self, process: subprocess.Popen[bytes], event: Callable[[], object] = lambda: False) -> int | None:
+        """Waits for the end of a run, or for an event before it; returns the exit code, None where it still lives.
+
+        Raises:
+            NotEnding: neither comes; it is killed.
+        """
+        patience = 120 + 20 * (self.life.start + self.life.work)
+        deadline = time.monotonic() + patience
+        while process.poll() is None and not event():
+            if time.monotonic() > deadline:
+                kill_group(process)
+                raise NotEnding(f"{self.results}: no end after {patience:.0f} s")
+            time.sleep(0.005)
+        return process.poll()
 
     def wait_to_strike(self, process: subprocess.Popen[bytes], part: float | None = None) -> bool:
         """Waits for that part of the run's life (default: this try's), or for its end; whether it still lives."""
@@ -103,8 +126,7 @@ class Trial:
     def wait_for_work(self, process: subprocess.Popen[bytes]) -> None:
         """Waits until the run writes a file, or ends."""
         before = self.written()
-        while process.poll() is None and self.written() == before:
-            time.sleep(0.005)
+        self.wait(process, lambda: self.written() != before)
 
     def written(self) -> set[tuple[str, int]]:
         """The files of the folder that a run writes at work, each with its time."""
@@ -114,19 +136,14 @@ class Trial:
                 found.add((path.name, path.stat().st_mtime_ns))
         return found
 
-    def run(self, **options: Any) -> int:
+    def run(self, **options: Any) -> int | None:
         """Runs the command to its end; returns the exit code."""
-        process = self.start(**options)
-        try:
-            self.code = process.wait(120 + 20 * (self.life.start + self.life.work))
-        except subprocess.TimeoutExpired as error:
-            kill_group(process)
-            raise NotEnding(f"{self.results}: no end after {error.timeout:.0f} s") from error
+        self.code = self.wait(self.start(**options))
         return self.code
 
-    def said(self) -> str:
-        """What the command that was started last has written."""
-        return self.output[-1].read_text(errors="replace")
+    def said(self, which: int = -1) -> str:
+        """What the command that was started last, or ``which`` of all, has written."""
+        return self.output[which].read_text(errors="replace")
 
     def listen(self, expected: str) -> None:
         """Takes the line with this text for what the user is told; its absence counts as lost."""
@@ -144,15 +161,41 @@ class Trial:
 
     def look(self) -> None:
         """Tells by what is on disk how far a run that was killed had come."""
-        n_done, n_all = len(records(self.results)[0]), len(records(self.sound)[0])
         if list(self.results.rglob(".*.tmp")):
             self.phases.append("half a write")
-        elif n_done == n_all:
+        elif not self.undone():
             self.phases.append("all records")
-        elif n_done or list(self.results.glob("checkpoints/*")):
+        elif self.files() or list(self.results.glob("checkpoints/*")):
             self.phases.append("a part")
         else:
             self.phases.append("nothing")
+
+    def processes(self) -> list[int]:
+        """The processes of this try, also those that outlive the run that has started them."""
+        found, wanted = [], {f"{name}={value}".encode() for name, value in self.mark.items()}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended, or is another user's
+                if wanted <= set((folder / "environ").read_bytes().split(b"\0")):
+                    found.append(int(folder.name))
+        return found
+
+    def wait_for_none(self) -> None:
+        """Waits until no process of this try is left; what does not end by itself counts as lost, and is told."""
+        deadline = time.monotonic() + END_SECONDS
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self.lost += len(left)
+        if left:
+            self.told = f"STILL THERE after {END_SECONDS:.0f} s: {len(left)} processes"
+
+    def kill_all(self) -> None:
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def undone(self) -> int:
+        """Runs that have no record."""
+        return len(records(self.sound)[0]) - len(records(self.results)[0])
 
     def count(self) -> dict[str, int]:
         """What the folder has, beside what it should have."""
@@ -226,5 +269,5 @@ def lived(trial: Trial) -> Life:
     process = trial.start()
     trial.wait_for_work(process)
     at_work = time.monotonic()
-    trial.code = process.wait()
+    trial.code = trial.wait(process)
     return Life(at_work - began, time.monotonic() - at_work)

@@ -50,13 +50,29 @@ def parser() -> argparse.ArgumentParser:
 
 
 def begin(rows: Mapping[str, dict[str, Any]], seed: int, tries: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-    """The rows to go on with: those of a call that asked for the same and was stopped, else new ones."""
+    """The rows to go on with: those of a call that asked for the same and was stopped, else new ones.
+
+    A row that was skipped tells nothing of that call.
+    """
     said = {fault.name: fault.said for fault in FAULTS}
     known = {name: rows.get(name, {}) for name in tries}
-    same = all((row.get("seed"), row.get("wanted")) == (seed, tries[name]) for name, row in known.items())
-    if same and any(row["tries"] < row["wanted"] for row in known.values()):
+    told = {name: row for name, row in known.items() if not row.get("skipped")}
+    same = all((row.get("seed"), row.get("wanted")) == (seed, tries[name]) for name, row in told.items())
+    if same and any(map(left, told.values())):
         return known
     return {name: fault_table.new_row(said[name], seed, wanted) for name, wanted in tries.items()}
+
+
+def left(row: Mapping[str, Any]) -> int:
+    """Tries of a row that are to be done; none where the fault cannot be had here."""
+    return 0 if row.get("skipped") else row["wanted"] - row["tries"]
+
+
+def hear(row: dict[str, Any]) -> None:
+    """A row all of whose tries were told nothing has a loss: some were to be told."""
+    if row["tries"] and not left(row) and not row["told"]:
+        row["lost"] += 1
+        row["told"] = "NOT TOLD in any try"
 
 
 class Session:
@@ -71,14 +87,15 @@ class Session:
     def perform(self, fault: Fault) -> None:
         """All tries of a fault."""
         row = self.rows[fault.name]
-        while row["tries"] < row["wanted"]:
+        while left(row):
             began = time.monotonic()
             try:
                 done = self.attempt(fault, row)
             except Skipped as reason:
                 print(f"{fault.name}: left out: {reason}", flush=True)
-                row["wanted"] = 0
+                row["skipped"] = str(reason)
                 done = 0
+            hear(row)
             fault_table.update(self.path, {fault.name: row})
             self.spent.append((time.monotonic() - began, done))
             self.say(fault, row)
@@ -91,14 +108,18 @@ class Session:
         rng = random.Random(f"{row['seed']} {fault.name} {row['tries']} {len(self.spent)}")
         part = (row["tries"] * SPREAD + rng.random() / row["wanted"]) % 1
         place = Path(tempfile.mkdtemp(dir=self.folder)) / "results"
-        blows = min(fault.blows, row["wanted"] - row["tries"])
+        blows = min(fault.blows, left(row))
         trial = Trial(place, sound, fault.engine, life, part, rng, blows, fault.where)
         try:
             fault.hurt(trial)
             trial.recover()
+            trial.wait_for_none()
             done = len(trial.phases) if fault.blows > 1 else 1
+            if trial.lost:
+                print(f"{fault.name}: {trial.told}", flush=True)
             fault_table.add(row, trial.count(), tries=done, told=trial.told, phases=trial.phases)
         finally:
+            trial.kill_all()
             for undo in trial.undo:
                 undo()
         shutil.rmtree(place.parent)
@@ -107,9 +128,8 @@ class Session:
     def say(self, fault: Fault, row: dict[str, Any]) -> None:
         counts = {name: row[name] for name in fault_table.COUNTS}
         self.bad |= any(value for name, value in counts.items() if name != "records")
-        left = sum(row["wanted"] - row["tries"] for row in self.rows.values())
         seconds, done = map(sum, zip(*self.spent, strict=True))
-        minutes = left * seconds / max(1, done) / 60
+        minutes = sum(map(left, self.rows.values())) * seconds / max(1, done) / 60
         told = ", ".join(f"{name} {value}" for name, value in counts.items())
         print(f"{fault.name} {row['tries']}/{row['wanted']}: {told}; about {minutes:.0f} min left", flush=True)
 

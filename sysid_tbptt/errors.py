@@ -55,8 +55,11 @@ def frames(error: Exception) -> list[str]:
 _COMPLAINTS = 5
 """Keys that are complained of at once; the rest come to light when these are mended."""
 
-_LETTERS, _ITEMS, _BITS = 200, 20, 128
-"""What is shown of a wrong value: letters of a text, items of a list or table, and bits of a whole number."""
+_LETTERS, _ITEMS, _LEVELS, _BITS = 200, 20, 3, 128
+"""What is shown of a wrong value: letters of a text, items of a list or table, lists within lists, and bits of a whole
+number."""
+_IN_ALL = 1000
+"""Letters that are shown of a value: a list of lists has many items, and one of YAML names itself again and again."""
 
 
 class _Shown(reprlib.Repr):
@@ -66,6 +69,7 @@ class _Shown(reprlib.Repr):
         super().__init__()
         self.maxstring = self.maxother = self.maxlong = _LETTERS
         self.maxlist = self.maxtuple = self.maxdict = _ITEMS
+        self.maxlevel = _LEVELS
 
     def repr_int(self, x: int, level: int) -> str:
         return super().repr_int(x, level) if x.bit_length() <= _BITS else f"a number of {x.bit_length()} bits"
@@ -73,12 +77,12 @@ class _Shown(reprlib.Repr):
 
 def shown(value: object) -> str:
     """A wrong value in a message: as Python writes it, but never long, and for whatever a file may hold."""
-    return _Shown().repr(value)
+    return abridged(_Shown().repr(value), _IN_ALL)
 
 
-def abridged(name: str) -> str:
+def abridged(name: str, most: int = _LETTERS) -> str:
     """A name in a message: never long."""
-    return name if len(name) <= _LETTERS else f"{name[:_LETTERS]}..."
+    return name if len(name) <= most else f"{name[:most]}..."
 
 
 def listed(names: Iterable[str]) -> str:

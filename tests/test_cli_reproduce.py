@@ -84,6 +84,12 @@ def test_bad_input_ends_with_2(arguments, said, results, capsys):
     assert said in capsys.readouterr().err
 
 
+def test_another_model_than_the_recorded_one_is_refused(record, results, capsys):
+    options = ["--results", str(results), "--model", "evil:build"]
+    assert main(["reproduce", record.run_id, *options]) == 2
+    assert "is of the model 'lstm', not 'evil:build'" in capsys.readouterr().err
+
+
 def test_ctrl_c_ends_with_130_and_writes_nothing(reproduce, results, monkeypatch):
     def stopped(*_, **__):
         raise KeyboardInterrupt

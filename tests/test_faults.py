@@ -1,7 +1,11 @@
 """The table of faults in benchmarks/, and what its program takes for lost."""
 
 import json
+import os
 import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +78,119 @@ def test_a_user_who_is_not_told_counts_as_a_loss(trial, tmp_path):
     assert (trial.lost, trial.told) == (1, "NOT TOLD: another run")
 
 
+@pytest.fixture
+def started(trial, tmp_path, monkeypatch):
+    """Puts other programs, each with what it has said, in the place of the runs that a trial starts in turn."""
+    processes = []
+
+    def started(*programs):
+        left = list(programs)
+
+        def start(prelude="", **_):
+            program, said = left.pop(0)
+            trial.output.append(tmp_path / f"{len(trial.output)}.txt")
+            trial.output[-1].write_text(said)
+            processes.append(subprocess.Popen([sys.executable, "-c", program], start_new_session=True))
+            return processes[-1]
+
+        monkeypatch.setattr(trial, "start", start)
+
+    yield started
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+HANGS = ("import time; time.sleep(20)", "")
+
+
+@pytest.mark.parametrize("name", ["kill", "kill-worker", "cluster-workers", "clock", "second-run"])
+def test_a_run_that_hangs_ends_the_program(name, trial, started):
+    from fault_kinds import FAULTS
+    from fault_trial import Life, NotEnding
+
+    trial.life = Life(-2.995, -3.0)  # which asks for a patience of 0.1 s
+    started(HANGS, HANGS)
+    began = time.monotonic()
+    with pytest.raises(NotEnding, match="no end after 0 s"):
+        next(fault for fault in FAULTS if fault.name == name).hurt(trial)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("done", "n_workers", "said", "lost"),
+    [(2, 2, "", 0), (0, 2, "", 0), (0, 1, "", 1), (0, 1, "a worker process died", 0)],
+    ids=["all are done", "as many as workers", "more than workers", "told"],
+)
+def test_a_worker_that_is_killed_while_there_is_work_must_be_missed(
+    done, n_workers, said, lost, trial, started, monkeypatch
+):
+    import fault_kinds
+
+    rewrite(trial, lambda text: "".join(text.splitlines(keepends=True)[:done]))
+    workers = [subprocess.Popen(["sleep", "20"]) for _ in range(n_workers)]
+    monkeypatch.setattr(fault_kinds, "workers_of", lambda _: [worker.pid for worker in workers])
+    started(("import time; time.sleep(1.5)", said))
+    fault_kinds.kill_worker(trial)
+    assert trial.lost == lost
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+
+
+@pytest.mark.parametrize(("told", "tries", "lost"), [("", 2, 1), ("so", 2, 0), ("", 1, 0)])
+def test_a_fault_of_which_no_try_is_told_counts_as_a_loss(told, tries, lost):
+    import fault_table
+    import faults
+
+    row = fault_table.new_row("fault", seed=1, wanted=2)
+    fault_table.add(row, ALL_WELL, tries=tries, told=told)
+    faults.hear(row)
+    faults.hear(row)
+    assert row["lost"] == lost
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes tell no environment here")
+def test_a_process_that_outlives_the_runs_counts_as_a_loss_and_is_killed(trial, monkeypatch):
+    import fault_trial
+
+    sleeps = [sys.executable, "-c", "import time; time.sleep(20)"]
+    code = f"import subprocess; subprocess.Popen({sleeps!r}, start_new_session=True)"
+    assert trial.processes() == []
+    subprocess.run([sys.executable, "-c", code], env=os.environ | trial.mark, check=True)
+    assert len(trial.processes()) == 1
+    monkeypatch.setattr(fault_trial, "END_SECONDS", 0.1)
+    trial.wait_for_none()
+    assert (trial.lost, trial.told) == (1, "STILL THERE after 0 s: 1 processes")
+    trial.kill_all()
+    monkeypatch.setattr(fault_trial, "END_SECONDS", 10.0)
+    trial.wait_for_none()
+    assert (trial.lost, trial.processes()) == (1, [])
+
+
+REFUSED = "error: results: another run is writing here; wait for it"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lost"),
+    [
+        (("", "6 runs, 0 done already, 6 to do"), ("exit(2)", REFUSED), 0),
+        (("exit(2)", REFUSED), ("", "6 runs, 0 done already, 6 to do"), 0),
+        (("", "6 runs, 0 done already, 6 to do"), ("", "6 runs, 6 done already, 0 to do"), 0),
+        (("", "6 runs, 6 done already, 0 to do"), ("", "6 runs, 0 done already, 6 to do"), 0),
+        (("", "6 runs, 0 done already, 6 to do"), ("", "6 runs, 2 done already, 4 to do"), 1),
+        (("exit(2)", "error: another"), ("", "6 runs, 0 done already, 6 to do"), 1),
+    ],
+    ids=["the second refused", "the first refused", "after it", "before it", "both at it", "otherwise refused"],
+)
+def test_two_runs_that_write_at_the_same_time_count_as_a_loss(first, second, lost, trial, started):
+    from fault_kinds import second_run
+
+    started(first, second)
+    second_run(trial)
+    assert trial.lost == lost
+
+
 def test_rows_of_several_programs_make_one_table(tmp_path):
     import fault_table
 
@@ -101,6 +218,28 @@ def test_a_call_that_was_stopped_goes_on_and_another_one_begins_anew():
     assert faults.begin(rows, 0, asked | {"clock": 3})["kill"]["tries"] == 0
     rows["clock"]["tries"] = 2
     assert faults.begin(rows, 0, asked)["kill"]["tries"] == 0
+
+
+def test_a_fault_that_cannot_be_had_here_is_skipped_and_keeps_no_other_from_going_on(tmp_path, monkeypatch):
+    import faults
+    from fault_kinds import FAULTS, Skipped
+
+    def skip(*_):
+        raise Skipped("no disk to mount")
+
+    asked = {"kill": 5, "read-only": 4}
+    rows = faults.begin({}, 0, asked)
+    session = faults.Session(tmp_path, tmp_path / "faults.json", rows)
+    monkeypatch.setattr(session, "attempt", skip)
+    session.perform(next(fault for fault in FAULTS if fault.name == "read-only"))
+    kept = json.loads((tmp_path / "faults.json").read_text())["read-only"]
+    assert (kept["wanted"], kept["tries"], kept["skipped"], faults.left(kept)) == (4, 0, "no disk to mount", 0)
+    rows["kill"]["tries"] = 3
+    assert faults.begin(rows, 0, asked)["kill"]["tries"] == 3
+    assert faults.begin(rows, 1, asked)["kill"]["tries"] == 0
+    rows["kill"]["tries"] = 5
+    anew = faults.begin(rows, 0, asked)
+    assert (anew["kill"]["tries"], anew["read-only"].get("skipped")) == (0, None)
 
 
 def test_every_fault_has_a_name_of_its_own():

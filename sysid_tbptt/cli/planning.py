@@ -41,10 +41,12 @@ def show(plan: Plan, estimates: Mapping[str, Estimate], workers: int, price: flo
 def _print_groups(plan: Plan, estimates: Mapping[str, Estimate]) -> None:
     from ..runs.progress import duration
 
+    groups: dict[tuple[str | int, ...], list[Estimate | None]] = {}
+    for run in plan.runs:
+        groups.setdefault((*run.group, run.engine), []).append(estimates.get(run.run_id))
     rows = []
-    for group in dict.fromkeys((*run.group, run.engine) for run in plan.runs):
-        runs = [run for run in plan.runs if (*run.group, run.engine) == group]
-        left = [estimates[run.run_id].seconds for run in runs if run.run_id in estimates]
+    for group, runs in groups.items():
+        left = [one.seconds for one in runs if one is not None]
         rows.append((*group, len(runs), len(runs) - len(left), duration(sum(left))))
     print_table(("suite", "data set", "split", "model", "H", "N", "engine", "runs", "done", "to do, one worker"), rows)
 

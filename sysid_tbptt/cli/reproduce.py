@@ -25,6 +25,9 @@ def add(commands: Any) -> None:
         "--engine", choices=ENGINES, help="what trains; numbers are the same up to rounding (default: as recorded)"
     )
     command.add_argument(
+        "--model", metavar="MODULE:CALLABLE", help="the run's own model, where it is code that you trust to be run"
+    )
+    command.add_argument(
         "--rtol", type=float, metavar="R", help="relative difference that is within tolerance (default: 0.001)"
     )
     command.add_argument("--json", action="store_true", help="print JSON")
@@ -35,7 +38,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     from ..runs.reproduction import RTOL, reproduce
 
     rtol = RTOL if options.rtol is None else options.rtol
-    found = reproduce(options.run_id, options.results, engine=options.engine, rtol=rtol)
+    found = reproduce(options.run_id, options.results, engine=options.engine, rtol=rtol, model=options.model)
     if options.json:
         print(json.dumps(_answer(found), indent=1, ensure_ascii=False))
     else:

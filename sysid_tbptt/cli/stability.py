@@ -81,16 +81,15 @@ def _completed(options: argparse.Namespace, record: RunRecord | None) -> argpars
     """The options, those that were not given from the run's config.
 
     Raises:
-        ConfigError: the record names code to run, which the user must name.
+        ConfigError: the record names code to run, or a log, which the user must name.
     """
+    from ..runs.trust import check_trusted
+
     told = argparse.Namespace(**vars(options))
+    if record:
+        check_trusted(record.config, "model", told.model, options.weights)
+        check_trusted(record.config, "dataset", told.dataset, options.weights)
     config = record.config.model_dump() if record else {}
-    for name, kind in (("model", ":"), ("dataset", ".toml")):
-        if getattr(told, name) is None and kind in (said := config.get(name) or ""):
-            raise ConfigError(
-                f"{options.weights}: its record names the {name} '{said}', which lies outside the package; where you "
-                f"trust it, name it by --{name}"
-            )
     for name in _TOLD:
         if getattr(told, name) is None:
             setattr(told, name, config.get(name))

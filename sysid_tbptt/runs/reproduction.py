@@ -25,6 +25,7 @@ from .progress import Reporter
 from .provenance import Change, changes, command, provenance
 from .record import EXTERNAL, PREDICTIONS, RunRecord
 from .store import Store
+from .trust import check_trusted
 from .worker import Task
 
 RTOL = 1e-3
@@ -74,6 +75,7 @@ def reproduce(
     *,
     engine: str | None = None,
     rtol: float = RTOL,
+    model: str | None = None,
     console: Console | None = None,
 ) -> Reproduction:
     """Trains and evaluates a recorded run again, in full, and compares all numbers of the two, kept weights too.
@@ -81,10 +83,14 @@ def reproduce(
     ``run_id`` may be the beginning of one. The run is done by the engine of its record, or by ``engine``: another
     one gives the same numbers up to rounding only. Nothing is written to the ``results`` folder.
 
+    A record is no reason to run code: where it names its model as ``module:callable``, that is imported only if
+    ``model`` repeats the name.
+
     Raises:
         StoreError: there is no such record or more than one, or it cannot be compared with what this version does.
         DataError: the data set cannot be had, or is another than the recorded one.
-        ConfigError: ``rtol`` is no tolerance, or the run cannot be built.
+        ConfigError: ``rtol`` is no tolerance, ``model`` is not the recorded one or is not given for one that lies
+            outside the package, or the run cannot be built.
         EngineError: the engine cannot take the run, or the run was not trained here.
         ModelError: the model, or the kept weights, cannot be had.
         KeyboardInterrupt: stopped by Ctrl-C; nothing is kept.
@@ -93,7 +99,7 @@ def reproduce(
         raise ConfigError(f"rtol={rtol}: expected a relative difference from 0 on")
     store = Store(results)
     recorded = store.find(run_id)
-    data = _same_ground(recorded)
+    data = _same_ground(recorded, model)
     kept = store.weights(recorded.run_id)
     weights = _arrays(kept) if kept.is_file() and recorded.status == "ok" else None
     planned = make_plan([recorded.config], engine=engine or recorded.engine or "auto", store=None).runs[0]
@@ -110,13 +116,14 @@ def reproduce(
     return Reproduction(recorded, again, environment, together(*parts), weights is not None, rtol)
 
 
-def _same_ground(recorded: RunRecord) -> Dataset:
-    """The data of a run that this version can do again, and that are those of its record."""
+def _same_ground(recorded: RunRecord, model: str | None) -> Dataset:
+    """The data of a run that this version can and may do again, and that are those of its record."""
     if recorded.engine in _NOT_TRAINED:
         raise EngineError(
             f"run {recorded.run_id} of engine '{recorded.engine}' cannot be done again from its record: "
             f"{_NOT_TRAINED[recorded.engine]}"
         )
+    _check_model(recorded, model)
     told = recorded.provenance
     if (algorithm := told.get("algorithm", ALGORITHM_VERSION)) != ALGORITHM_VERSION:
         version = (told.get("versions") or {}).get("sysid-tbptt", "which is not told")
@@ -127,6 +134,15 @@ def _same_ground(recorded: RunRecord) -> Dataset:
     data = data_of(recorded.config)
     _check_data(recorded, data)
     return data
+
+
+def _check_model(recorded: RunRecord, model: str | None) -> None:
+    check_trusted(recorded.config, "model", model, f"run {recorded.run_id}")
+    if model not in (None, recorded.config.model):
+        raise ConfigError(
+            f"run {recorded.run_id} is of the model '{recorded.config.model}', not '{model}'; repeat its name, or take "
+            "another run"
+        )
 
 
 def _check_data(recorded: RunRecord, data: Dataset) -> None:

@@ -6,6 +6,7 @@
     results/predictions/<run_id>.npz                                      of the test sets, beside the weights
     results/stability/<suite>/<run_id>.json                               how fast a network forgets, where estimated
 
+``records`` and all folders below it are real ones, and no links; the results folder itself may be reached by a link.
 Only one process writes records to a folder at a time, see `locked`. Nothing here depends on the clock, and nothing that
 was found is deleted: lines that do not count are moved into ``<file>.damaged``.
 """
@@ -13,6 +14,7 @@ was found is deleted: lines that do not count are moved into ``<file>.damaged``.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -70,7 +72,7 @@ class Store:
     file, then the later line. ``damages`` are the lines that do not count.
 
     Raises:
-        StoreError: a file of the folder cannot be read.
+        StoreError: a file of the folder cannot be read, or a link stands where a folder of records should.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -79,8 +81,7 @@ class Store:
         self._found: dict[Path, list[Line | Damage]] = {}
         self._stamps: dict[Path, tuple[int, ...]] = {}
         self._counting: dict[str, Line] = {}
-        for path in sorted((self.root / "records").rglob("*.jsonl")):
-            _check_within(path, self.root)
+        for path in _records_files(self.root):
             self._read(path)
         self._settle()
 
@@ -125,6 +126,7 @@ class Store:
             StoreError: the folder cannot be written, or has a record of a newer schema; what it held is still there.
         """
         path = self.path(record.config)
+        _check_way(path, self.root)
         if _stamp(path) != self._stamps.get(path):
             self._read(path)
             self._settle()
@@ -155,6 +157,7 @@ class Store:
         moved = [damage for damage in damages if damage.kind != "newer"]
         for path in dict.fromkeys(damage.path for damage in moved):
             lines = {damage.number: damage.line for damage in moved if damage.path == path}
+            _check_way(path, self.root)
             _add_lines(path.with_suffix(".damaged"), lines.values())
             self._write(path, [found for found in self._found[path] if found.number not in lines])
         if moved:
@@ -221,6 +224,7 @@ class Store:
 
     def _write(self, path: Path, lines: list[Line | Damage]) -> None:
         """Writes the lines, or takes away the file where there are none."""
+        _check_way(path, self.root)
         write_whole(path, _as_bytes(line.line for line in lines))
         if not lines:
             path.unlink()
@@ -276,9 +280,54 @@ def _add_lines(path: Path, lines: Collection[bytes]) -> None:
     write_whole(path, _as_bytes([*before, *(line for line in lines if line not in known)]))
 
 
+def _records_files(root: Path) -> list[Path]:
+    """The files of records, sorted; of each folder on the way it is certain that it is no link."""
+    found, folders = [], [root / "records"]
+    _check_real(folders[0])
+    while folders:
+        for path in _paths_in(folders.pop()):
+            if path.is_dir() or _leads_nowhere(path):
+                _check_real(path)
+                folders.append(path)
+            elif path.suffix in (".jsonl", ".damaged"):
+                _check_within(path, root)
+                found.append(path)
+    return sorted(path for path in found if path.suffix == ".jsonl")
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """Whether it is a link to what is not there, such as a folder on a disk that is not mounted; editors leave hidden
+    ones beside a file."""
+    return path.is_symlink() and not path.exists() and not path.name.startswith(".")
+
+
+def _paths_in(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be read ({error.strerror}); mend its permissions") from error
+
+
+def _check_way(path: Path, root: Path) -> None:
+    """Passes a file of records if no link stands for a folder between the results folder and it."""
+    for folder in list(path.relative_to(root).parents)[:-1]:
+        _check_real(root / folder)
+
+
+def _check_real(folder: Path) -> None:
+    """Behind a link records are not found, or are those of another folder."""
+    if folder.is_symlink():
+        raise StoreError(
+            f"{folder}: a link, and records are read and written in real folders alone; put the folder itself "
+            "there, mount it there, or choose another --results folder"
+        )
+
+
 def _check_within(path: Path, root: Path) -> None:
     """A results folder may come from elsewhere: a link in it is no way to have another file read as records."""
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root.resolve()):
         raise StoreError(f"{path}: a link that leads out of {root}; put the file itself there, or take it away")
 
 

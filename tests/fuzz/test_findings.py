@@ -136,16 +136,17 @@ def test_a_pipe_among_the_records_is_told_and_not_waited_for(tmp_path):
         Store(tmp_path)
 
 
-def test_a_link_out_of_the_folder_is_not_read_as_records(tmp_path):
+@pytest.mark.parametrize("name", ["x.jsonl", "x.damaged"])
+def test_a_link_out_of_the_folder_is_not_read_as_records(name, tmp_path):
     (tmp_path / "secret").write_text("a secret\n")
     records = tmp_path / "results" / "records"
     records.mkdir(parents=True)
-    (records / "x.jsonl").symlink_to(tmp_path / "secret")
+    (records / name).symlink_to(tmp_path / "secret")
     with pytest.raises(StoreError, match="a link that leads out"):
         Store(tmp_path / "results")
-    (records / "x.jsonl").unlink()
+    (records / name).unlink()
     (records / "y.jsonl").write_text(record(0, 1.0, 1.0, 1.0).to_line())
-    (records / "x.jsonl").symlink_to(records / "y.jsonl")
+    (records / name).symlink_to(records / "y.jsonl")
     assert len(Store(tmp_path / "results").records()) == 1
 
 
@@ -256,7 +257,13 @@ def test_a_name_that_no_file_can_have_is_told(name):
 def test_a_wrong_value_is_shown_in_short():
     assert shown(BIG) == f"a number of {BIG.bit_length()} bits"
     assert shown(-12) == "-12"
-    assert len(shown([["x" * 10**5] * 1000])) < 10_000
+    assert len(shown([["x" * 10**5] * 1000])) < 2000
+    for nested in (lambda value: [value] * 8, lambda value: {f"{k}": value for k in range(8)}):
+        value = "x"
+        for _ in range(20):
+            value = nested(value)
+        assert len(shown(value)) < 2000
+    assert shown([[1, 2], {"a": "b"}]) == "[[1, 2], {'a': 'b'}]"
 
 
 # Tables

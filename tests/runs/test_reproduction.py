@@ -103,7 +103,26 @@ def test_a_plugin_model_is_found_again(recorded, results, tmp_path, monkeypatch)
     (tmp_path / "apart.py").write_text(MODEL)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path.cwd())]))
-    assert again(recorded(model="apart:build"), results).verdict == "bit-identical"
+    assert again(recorded(model="apart:build"), results, model="apart:build").verdict == "bit-identical"
+
+
+def test_code_that_a_record_names_is_not_imported_unasked(recorded, results, tmp_path, monkeypatch):
+    (tmp_path / "evil.py").write_text("raise SystemExit('code of a record was run')\n")
+    monkeypatch.chdir(tmp_path)
+    config = recorded().config.model_copy(update={"model": "evil:build"})
+    run_id = config.run_id(sysid_tbptt.load_dataset(config.dataset).revision)
+    record = rewrite(recorded(), results, config=config, run_id=run_id)
+    with pytest.raises(ConfigError, match=r"names the model 'evil:build'.*where you trust it, name it by --model"):
+        again(record, results)
+    with pytest.raises(ConfigError, match="is of the model 'evil:build', not 'lstm'; repeat its name"):
+        again(record, results, model="lstm")
+
+
+def test_the_name_of_any_model_may_be_repeated_and_another_is_an_error(recorded, results):
+    record = recorded()
+    assert again(record, results, model="lstm").reproduced
+    with pytest.raises(ConfigError, match="is of the model 'lstm', not 'gru'"):
+        again(record, results, model="gru")
 
 
 def test_another_engine_agrees_up_to_rounding(recorded, results):
@@ -165,7 +184,8 @@ def test_a_run_that_ends_its_process_ends_no_other(recorded, results, monkeypatc
     record = recorded(model="tests.runs.models:suicidal")
     rewrite(record, results, status="failed", reason="not this")
     monkeypatch.setattr(reproduction, "cores", lambda: 2)
-    assert "its process died" in again(record, results).again.reason
+    found = again(record, results, model=record.config.model)
+    assert "its process died" in found.again.reason
 
 
 def test_where_the_environment_differs_is_told(recorded, results):

@@ -103,6 +103,79 @@ def test_saving_beside_a_damaged_line_loses_nothing(tmp_path):
     assert path.with_suffix(".damaged").read_text() == "{broken\n"
 
 
+@pytest.fixture
+def moved(tmp_path):
+    """Puts a folder of a results folder elsewhere, and a link in its place."""
+
+    def moved(name):
+        root = tmp_path / "results"
+        Store(root).save(record())
+        (root / name).rename(tmp_path / "elsewhere")
+        (root / name).symlink_to(tmp_path / "elsewhere")
+        return root
+
+    return moved
+
+
+@pytest.mark.parametrize("name", ["records", "records/test", "records/test/first_order"])
+def test_a_link_in_place_of_a_folder_of_records_is_told_before_anything_is_read(name, moved, tmp_path, monkeypatch):
+    root = moved(name)
+    monkeypatch.setattr(Store, "_read", pytest.fail)
+    told = f"{name}: a link, .*; put the folder itself there, mount it there, or .*--results"
+    with pytest.raises(StoreError, match=told):
+        Store(root)
+    (tmp_path / "elsewhere").rename(tmp_path / "away")
+    with pytest.raises(StoreError, match=told):
+        Store(root)
+
+
+def test_a_link_that_is_put_in_place_of_a_folder_meanwhile_is_not_written_through(tmp_path):
+    root = tmp_path / "results"
+    store = Store(root)
+    store.save(record())
+    path = store.path(config_of())
+    path.write_text(path.read_text() + "{broken")
+    damaged = Store(root)
+    (root / "records" / "test").rename(tmp_path / "elsewhere")
+    (root / "records" / "test").symlink_to(tmp_path / "elsewhere")
+    before = {path.name: path.read_bytes() for path in tmp_path.rglob("elsewhere/*/*")}
+    for write in (lambda: store.save(record("b")), damaged.set_damages_aside):
+        with pytest.raises(StoreError, match="records/test: a link"):
+            write()
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("elsewhere/*/*")} == before
+
+
+def test_a_results_folder_that_is_reached_by_a_link_is_like_any_other(tmp_path, monkeypatch):
+    (tmp_path / "disk" / "results").mkdir(parents=True)
+    (tmp_path / "results").symlink_to(tmp_path / "disk" / "results")
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    monkeypatch.chdir(tmp_path)
+    for run_id, root in {"a": tmp_path / "results", "b": tmp_path / "link" / "results", "c": Path("results")}.items():
+        with locked(root):
+            Store(root).save(record(run_id, burn_in=ord(run_id) % 5))
+    monkeypatch.chdir(tmp_path / "results")
+    assert {one.run_id for one in Store(".").records()} == {"a", "b", "c"}
+
+
+def test_the_link_by_which_an_editor_locks_a_file_is_no_folder(tmp_path):
+    store = Store(tmp_path)
+    store.save(record())
+    path = store.path(config_of())
+    path.with_name(f".#{path.name}").symlink_to("user@host.1")
+    assert len(Store(tmp_path).records()) == 1
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
+    Store(tmp_path).save(record())
+
+    def locked_up(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", locked_up)
+    with pytest.raises(StoreError, match=r"records: cannot be read \(Permission denied\); mend its permissions"):
+        Store(tmp_path)
+
+
 def test_one_process_writes_at_a_time(tmp_path):
     refused = pytest.raises(StoreError, match="another run is writing here")
     with locked(tmp_path), refused, locked(tmp_path):
