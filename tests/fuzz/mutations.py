@@ -187,22 +187,62 @@ TOML_VALUES = (
 )
 
 
+YAML_VALUES = (
+    *("0", "-1", "1", "40", "1.5", ".inf", ".nan", "true", "no", "~", "''", '""', "a", "[]", "{}", "[[]]", "- 1", "|"),
+    *("1" * 5000, "0x" + "f" * 5000, "0b" + "1" * 5000, "0777", "1_000", "1:30", "1:" * 300 + "1.5", "1e400"),
+    *("1979-05-27", "2024-13-45", "0000-01-01", "2001-12-14t21:59:43.10-99:30"),
+    *(f"!!{tag} {value}" for tag in ("int", "float", "bool", "null", "str", "binary") for value in ("x", "''", "[1]")),
+    *("!!timestamp x", "!!set {a, b}", "!!omap [a: 1]", "!!pairs x", "!!python/name:os.system", "!x y", "!!map x"),
+    *(f"!!python/object/apply:{CANARY}.build [x]", "!!python/module:antigravity", "!!python/object/new:os.system [x]"),
+    *("&a [*a]", "&a {x: *a}", "{? *a : 1}", "*a", "*none", "&a", "{<<: *a}", "{<<: [*a, *a]}", "&a {b: 1}", "<<"),
+    *("[" * 200 + "]" * 200, "[" * 1000, "{a: " * 500, "[" + "0," * 300 + "]", '"' + "x" * 3000 + '"', "x" * 2000),
+    *(f"{CANARY}.Cluster", "os.system", "distributed.LocalCluster", "a.b", "..", "a..b", "a.b\n", "é.b", "{1: 2}"),
+    *(
+        '"\\ud800.a"',
+        '"\\0"',
+        "'",
+        '"',
+        "%",
+        "@",
+        "`",
+        "#",
+        "---",
+        "...",
+        "\t",
+        "? a",
+        ": a",
+        "a: b: c",
+        "{a: 1, a: 2}",
+    ),
+)
+
+
 def toml_lines(data: bytes, random: Random) -> bytes:
     """Values of a TOML text replaced, its lines left out, doubled, moved or named otherwise."""
+    return _settings(data, random, "=", TOML_VALUES)
+
+
+def yaml_lines(data: bytes, random: Random) -> bytes:
+    """The same of a YAML text."""
+    return _settings(data, random, ":", YAML_VALUES)
+
+
+def _settings(data: bytes, random: Random, equal: str, values: Sequence[str]) -> bytes:
+    """Lines of a name, ``equal`` and a value."""
     lines = data.decode("utf-8", "surrogateescape").split("\n")
     for _ in range(random.choice((1, 1, 2, 4))):
         at = random.randrange(len(lines))
-        key, equals, value = lines[at].partition("=")
+        key, equals, value = lines[at].partition(equal)
         what = random.randrange(6)
         if what <= 2 and equals:
-            lines[at] = f"{key}= {random.choice(TOML_VALUES)}"
+            lines[at] = f"{key}{equal} {random.choice(values)}"
         elif what == 3:
             lines.insert(random.randrange(len(lines) + 1), lines[at])
         elif what == 4 and len(lines) > 1:
             del lines[at]
         elif equals:
-            other = random.choice(lines).partition("=")[0].strip() or "x"
-            lines[at] = f"{random.choice((other, other + '.' + other, '[' + other + ']', 'x' * 300))} ={value}"
+            other = random.choice(lines).partition(equal)[0].strip() or "x"
+            lines[at] = f"{random.choice((other, other + '.' + other, '[' + other + ']', 'x' * 300))} {equal}{value}"
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 

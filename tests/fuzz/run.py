@@ -36,6 +36,7 @@ READERS = {
     "record": "lines of records",
     "suite": "suites",
     "log": "descriptions of logs",
+    "cluster": "descriptions of clusters",
     "csv": "logs and outputs in CSV",
     "npz": "outputs and predictions in npz",
     "safetensors": "weights and checkpoints",
@@ -46,7 +47,15 @@ READERS = {
     "archive": "archives of data sets",
     "report": "records made into tables and the page",
 }
-INSTRUMENTED = ["sysid_tbptt", "tomllib", "zipfile", "numpy.lib.format", "numpy.lib._format_impl", "safetensors"]
+INSTRUMENTED = [
+    "sysid_tbptt",
+    "tomllib",
+    "yaml",
+    "zipfile",
+    "numpy.lib.format",
+    "numpy.lib._format_impl",
+    "safetensors",
+]
 LARGEST = 1 << 16
 """Bytes of the largest input."""
 

@@ -23,6 +23,7 @@ from sysid_tbptt.report.plots import runs_frame
 from sysid_tbptt.report.tables import all_tables
 from sysid_tbptt.runs.atomic import write_whole
 from sysid_tbptt.runs.checkpoint import Checkpoint
+from sysid_tbptt.runs.connection import _read as read_cluster
 from sysid_tbptt.runs.outputs_file import read_outputs
 from sysid_tbptt.runs.predictions import read_predictions
 from sysid_tbptt.runs.record import RunRecord
@@ -252,6 +253,30 @@ def test_a_name_that_no_file_can_have_is_told(name):
         from_description(name)
     with pytest.raises(ConfigError):
         Suite.load(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 30000,
+        "a: " + "{a: " * 3000,
+        "cluster: 2024-13-45",
+        "jobs: !!int x",
+        "jobs: !!int ''",
+        "jobs: !!bool x",
+        "jobs: !!timestamp x",
+        "jobs: " + "1:" * 300 + "1.5",
+        "jobs: " + "1" * 5000,
+        "a: &a0 [x]\n" + "".join(f"a{k}: &a{k} [{f'*a{k - 1},' * 8}]\n" for k in range(1, 20)) + "cluster: *a19",
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_description_of_a_cluster_that_yaml_falls_over_is_refused(text, tmp_path):
+    path = tmp_path / "cluster.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"cluster\.yaml") as caught:
+        read_cluster(path)
+    assert len(str(caught.value)) < 5000
 
 
 def test_a_wrong_value_is_shown_in_short():
