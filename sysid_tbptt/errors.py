@@ -116,7 +116,8 @@ def _complaint(key: str, found: object, model: type[BaseModel]) -> str:
     if details["type"] == "value_error":
         return message
     if details["type"] == "extra_forbidden":
-        return f"unknown key '{abridged(key)}'; {near(key, model.model_fields)}"
+        known = [field.alias or name for name, field in model.model_fields.items()]
+        return f"unknown key '{abridged(key)}'; {near(key, known)}"
     if details["type"] == "missing":
         return f"key '{key}'{about} is missing; add it"
     wrong = shown(details["input"])

@@ -17,6 +17,7 @@ def show(plan: Plan, estimates: Mapping[str, Estimate], workers: int, price: flo
 
     ``estimates`` has every run that is to do by its run_id; ``price`` is that of a worker-hour, in any currency.
     """
+    from ..runs.executors import cores
     from ..runs.progress import duration
     from ..runs.schedule import offers
 
@@ -24,18 +25,23 @@ def show(plan: Plan, estimates: Mapping[str, Estimate], workers: int, price: flo
     seconds = {run_id: one.seconds for run_id, one in estimates.items()}
     found = offers(plan.queues(seconds, on_cluster=on_cluster), workers)
     asked = next(offer for offer in found if offer.workers == workers)
+    shared = f" with a core each; this machine has {cores()}" if workers > cores() else ""
     print(
         f"{len(plan.runs)} runs, {len(plan.runs) - len(plan.todo)} done already, {len(plan.todo)} to do: about "
-        f"{duration(asked.seconds)} on {workers} workers"
+        f"{duration(asked.seconds)} on {workers} workers{shared}"
     )
     if not plan.todo:
         return
     print()
     headings = ("workers", "time", "worker-hours", *(("cost",) if price is not None else ()))
     rows = [(one.workers, duration(one.seconds), f"{one.worker_hours:.3g}") for one in found]
-    costs = [() if price is None else (f"{price * one.worker_hours:.2f}",) for one in found]
+    costs = [() if price is None else (_money(price * one.worker_hours),) for one in found]
     print_table(headings, [row + cost for row, cost in zip(rows, costs, strict=True)])
     _print_source(list(estimates.values()))
+
+
+def _money(cost: float) -> str:
+    return f"{cost:.2f}" if cost >= 1 else f"{cost:.2g}"
 
 
 def _print_groups(plan: Plan, estimates: Mapping[str, Estimate]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from typing import Any
 
 from ..config import ENGINES, RunConfig
@@ -60,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
         workers=options.threads,
         keep_weights=options.keep_weights,
         checkpoint_s=options.checkpoint,
-        cluster=partial(opened, options) if is_named(options) else None,
+        cluster=opened(options) if is_named(options) else None,
         after_group=refresh if options.tables else None,
     )
     bad = sum(record.status != "ok" for record in records)

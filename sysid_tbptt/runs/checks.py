@@ -16,14 +16,15 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
-from ..config import ALGORITHM_VERSION, RunConfig
+from ..config import ALGORITHM_VERSION, ENGINES, RunConfig
 from ..data.horizon import first_forecast
 from ..data.series import Dataset, Series
-from ..errors import DataError, ModelError, StoreError, complaints
+from ..errors import DataError, ModelError, StoreError, complaints, shown
 from ..registry import at_hand
+from ..training.engines import CLOSED_FORM, IPOPT
 from ..training.metrics import score
 from .predictions import Prediction, read_predictions
-from .record import PREDICTIONS, RunRecord
+from .record import EXTERNAL, PREDICTIONS, RunRecord
 from .store import records_file
 
 RELATIVE, ROUNDING = 1e-4, 1e-6
@@ -121,6 +122,7 @@ def check_record(record: RunRecord, predictions: Path, tally: Tally) -> Said:
         yield Remark(f"key 'provenance': {complaints(error, _Provenance)}; run it again")
         return
     yield from _check_identity(record, told)
+    yield from map(Remark, _check_end(record))
     try:
         data = at_hand(record.config.dataset, record.config.split, record.config.horizon)
     except DataError as error:
@@ -159,6 +161,18 @@ def _check_identity(record: RunRecord, told: _Provenance) -> Said:
         yield Remark("no git commit is told; run from a checkout, or name the version in the pull request", "code")
     elif told.git.dirty:
         yield Remark(f"made from changed code (commit {told.git.commit[:12]}, dirty); commit, and run it again", "code")
+
+
+def _check_end(record: RunRecord) -> Iterator[str]:
+    """How the run ended, by which engine and after how many steps."""
+    config, known = record.config, (*ENGINES[1:], CLOSED_FORM, IPOPT, EXTERNAL, PREDICTIONS)
+    if record.engine not in known:
+        yield f"engine {shown(record.engine)}, expected one of {', '.join(known)}; run it again"
+    if record.status != "ok" and not record.reason:
+        yield f"{record.status}, and no reason is told; run it again"
+    planned = config.steps if record.engine in ENGINES and not (config.epochs or config.patience) else None
+    if record.status == "ok" and planned not in (None, record.steps_done):
+        yield f"{record.steps_done} steps, expected {planned} of its config; run it again"
 
 
 # Scores

@@ -9,10 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .. import limits
-from ..errors import ConfigError, EngineError, complaints, one_line
+from ..errors import ConfigError, EngineError, abridged, complaints, one_line
 from ..training.engines import load_engine
 from .local_workers import LOCAL, kept_alive
 
@@ -65,6 +65,12 @@ class _Description(BaseModel):
         default=None, description="instead of jobs: how many to keep, such as minimum_jobs and maximum_jobs"
     )
 
+    @model_validator(mode="after")
+    def _jobs_or_adapt(self) -> _Description:
+        if self.jobs is not None and self.adapt is not None:
+            raise ValueError("jobs and adapt exclude each other; leave one of them out")
+        return self
+
 
 @contextmanager
 def connect(
@@ -82,7 +88,7 @@ def connect(
         jobs: 40
 
     Raises:
-        ConfigError: the file cannot be used.
+        ConfigError: the file, or the address, cannot be used, or none of the three or several are given.
         EngineError: Dask is not installed, or the cluster cannot be reached or started.
     """
     try:
@@ -91,28 +97,45 @@ def connect(
         raise EngineError(
             f"a cluster needs Dask ({one_line(error)}); install it: pip install 'sysid-tbptt[cluster]'"
         ) from error
-    with _started(scheduler, workers, file) as there:
+    if sum(one is not None for one in (scheduler, workers, file)) != 1:
+        raise ConfigError("connect: expected one of scheduler, workers and file")
+    resources = resources or {}
+    with _started(scheduler, workers, file, resources) as there:
         try:
             client = distributed.Client(there, timeout=_CONNECT_SECONDS, set_as_default=False)
         except Exception as error:  # of an address that is none, or of a transport that is not installed or set up
             raise EngineError(f"no scheduler answers at {there} ({one_line(error)}); is it running?") from error
         with client:
-            yield Cluster(client, resources or {})
+            yield Cluster(client, resources)
 
 
 @contextmanager
-def _started(scheduler: str | None, workers: int | None, file: str | Path | None) -> Iterator[Any]:
+def _started(
+    scheduler: str | None, workers: int | None, file: str | Path | None, resources: Mapping[str, float]
+) -> Iterator[Any]:
     """An address, or a cluster that was started and is ended."""
     if scheduler is not None:
-        yield scheduler
+        yield _address(scheduler)
         return
-    with _described(Path(file)) if file is not None else _local(workers or 1) as cluster:
+    with _described(Path(file)) if file is not None else _local(workers or 1, resources) as cluster:
         yield cluster
 
 
+def _address(scheduler: str) -> str:
+    """A client of an address that is none would wait at its end."""
+    from distributed.comm.addressing import get_address_host_port
+
+    try:
+        get_address_host_port(scheduler, strict=True)
+    except Exception as error:  # of each transport its own
+        raise ConfigError(f"'{scheduler}' is no address, such as tcp://host:8786 ({one_line(error)})") from error
+    return scheduler
+
+
 @contextmanager
-def _local(workers: int) -> Iterator[Any]:
-    """A cluster of this machine alone: whoever reaches a worker may run code there, so that all is encrypted."""
+def _local(workers: int, resources: Mapping[str, float]) -> Iterator[Any]:
+    """A cluster of this machine alone: whoever reaches a worker may run code there, so that all is encrypted. Each
+    worker has the resources."""
     from distributed import LocalCluster
     from distributed.security import Security
 
@@ -124,7 +147,7 @@ def _local(workers: int) -> Iterator[Any]:
         LocalCluster(
             n_workers=0, processes=False, host=LOCAL, dashboard_address=f"{LOCAL}:0", protocol="tls", security=security
         ) as cluster,
-        kept_alive(cluster.scheduler_address, security, workers, lambda: len(cluster.scheduler.workers)),
+        kept_alive(cluster.scheduler_address, security, workers, resources, lambda: len(cluster.scheduler.workers)),
     ):
         yield cluster
 
@@ -158,10 +181,16 @@ def _read(file: Path) -> _Description:
     import yaml
 
     try:
-        return _Description.model_validate(yaml.safe_load(limits.read_bytes(file, limits.TOML_BYTES, ConfigError)))
+        content = limits.read_bytes(file, limits.TOML_BYTES, ConfigError)
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({one_line(error)})") from error
+    try:
+        said = yaml.safe_load(content)
+    except Exception as error:  # PyYAML falls over numbers and dates in many ways
+        raise ConfigError(f"{file}: is not YAML ({abridged(' '.join(str(error).split()))})") from error
+    if not isinstance(said, dict):
+        raise ConfigError(f"{file}: expected keys and values, such as cluster: dask_jobqueue.SLURMCluster")
+    try:
+        return _Description.model_validate(said)
     except ValidationError as error:
         raise ConfigError(f"{file}: {complaints(error, _Description)}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{file}: is not YAML ({' '.join(str(error).split())})") from error

@@ -16,7 +16,7 @@ from .estimate import Estimate, Estimator
 from .executors import cores, execute
 from .plan import Group, Plan, Planned, make_plan
 from .progress import Reporter, duration
-from .provenance import command
+from .provenance import command, typed
 from .record import RunRecord
 from .schedule import makespan
 from .store import Store, locked
@@ -24,8 +24,6 @@ from .worker import Task
 
 if TYPE_CHECKING:
     from .connection import Cluster
-
-Opening = Callable[[], AbstractContextManager["Cluster"]]
 
 CHECKPOINT_SECONDS = 30.0
 """Seconds of training between two checkpoints of a run."""
@@ -39,7 +37,7 @@ def train(
     workers: int | None = None,
     keep_weights: bool = False,
     checkpoint_s: float = CHECKPOINT_SECONDS,
-    cluster: Cluster | Opening | None = None,
+    cluster: Cluster | AbstractContextManager[Cluster] | None = None,
     console: Console | None = None,
     after_group: Callable[[], None] | None = None,
 ) -> list[RunRecord]:
@@ -48,8 +46,8 @@ def train(
     With a ``results`` folder, runs that have a record there are not done again, each record is written as its run
     ends, and a run that is stopped or killed goes on from its last checkpoint, to the same numbers to the bit.
     ``workers`` runs go at a time (default: one a core), or as many as the ``cluster`` takes, see
-    `sysid_tbptt.runs.connection.connect`; the numbers are the same. It may also be a function that opens one, which is
-    called only if there is something to do. ``keep_weights`` writes the trained weights and the
+    `sysid_tbptt.runs.connection.connect`; the numbers are the same. What `connect` returns is opened
+    only if there is something to do. ``keep_weights`` writes the trained weights and the
     simulated test outputs there too. Checkpoints of a run are ``checkpoint_s`` seconds of training apart.
     ``after_group`` is called whenever all runs of a row of a table are there.
 
@@ -81,7 +79,7 @@ class _Call:
     console: Console
     engine: str
     workers: int
-    cluster: Cluster | Opening | None
+    cluster: Cluster | AbstractContextManager[Cluster] | None
     keep_weights: bool
     checkpoint_s: float
     after_group: Callable[[], None] | None
@@ -92,7 +90,8 @@ class _Call:
         plan = make_plan(runs, engine=self.engine, store=self.store)
         announce(plan, self.console)
         if plan.todo:
-            with self.cluster() if callable(self.cluster) else nullcontext(self.cluster) as there:
+            opening = self.cluster if isinstance(self.cluster, AbstractContextManager) else nullcontext(self.cluster)
+            with opening as there:
                 self._perform(plan, there)
         return [record for run in plan.runs if (record := self._record(run.run_id)) is not None]
 
@@ -141,7 +140,7 @@ class _Call:
         try:
             yield
         except KeyboardInterrupt:
-            said = f"saved. To go on, type: {command()}" if self.store else "nothing is saved without a results folder."
+            said = f"saved. To go on, type: {typed()}" if self.store else "nothing is saved without a results folder."
             say(self.console, f"stopped; {said}")
             raise
 

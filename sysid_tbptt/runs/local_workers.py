@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,12 @@ _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 
 
 @contextmanager
-def kept_alive(scheduler: str, security: Security, workers: int, arrived: Callable[[], int]) -> Iterator[None]:
-    """Worker processes of the scheduler at that address, for the time of the block; ``arrived`` tells how many are
-    there, and the block begins with all. They end by themselves when the scheduler is gone.
+def kept_alive(
+    scheduler: str, security: Security, workers: int, resources: Mapping[str, float], arrived: Callable[[], int]
+) -> Iterator[None]:
+    """Worker processes of the scheduler at that address, for the time of the block, each with the ``resources``;
+    ``arrived`` tells how many are there, and the block begins with all. They end by themselves when the scheduler is
+    gone.
 
     Dask's nannies do the same, but give up on a worker that dies while it starts.
 
@@ -32,13 +35,19 @@ def kept_alive(scheduler: str, security: Security, workers: int, arrived: Callab
         EngineError: a worker ends with an error while it starts.
     """
     environment = {"DASK_LOGGING__DISTRIBUTED": "error"} | os.environ | _keys(security)
+    command = _command(scheduler, resources)
     ending = threading.Event()
-    processes = [_start(scheduler, environment) for _ in range(workers)]
+
+    def start() -> subprocess.Popen[bytes]:
+        """In a session of its own: Ctrl-C is for the process that waits for it."""
+        return subprocess.Popen(command, env=environment, start_new_session=True)
+
+    processes = [start() for _ in range(workers)]
 
     def replace_ended() -> Iterator[int]:
         for k, process in enumerate(processes):
             if (code := process.poll()) is not None:
-                processes[k] = _start(scheduler, environment)
+                processes[k] = start()
                 yield code
 
     def look() -> None:
@@ -66,12 +75,13 @@ def _keys(security: Security) -> dict[str, str]:
     return {f"{_TLS}CA_FILE": told["ca_file"], f"{_TLS}WORKER__CERT": told["cert"], f"{_TLS}WORKER__KEY": told["key"]}
 
 
-def _start(scheduler: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """In a session of its own: Ctrl-C is for the process that waits for it."""
+def _command(scheduler: str, resources: Mapping[str, float]) -> list[str]:
     command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, "--nthreads", "1", "--no-nanny"]
     command += ["--host", LOCAL, "--no-dashboard", "--dashboard-address", f"{LOCAL}:0"]
     command += ["--death-timeout", str(_ORPHAN_SECONDS)]
-    return subprocess.Popen(command, env=environment, start_new_session=True)
+    if resources:
+        command += ["--resources", " ".join(f"{name}={amount}" for name, amount in resources.items())]
+    return command
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:

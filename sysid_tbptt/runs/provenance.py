@@ -65,6 +65,11 @@ def _flat(told: Mapping[str, Any], of: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{of}{name}", value
 
 
+def typed() -> str:
+    """The command line, as one would type it here again."""
+    return shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+
+
 def command() -> str:
     """The command line, as one would type it elsewhere: program and absolute paths by their names alone."""
     return shlex.join([Path(sys.argv[0]).name or "python", *map(_by_name, sys.argv[1:])])

@@ -28,7 +28,7 @@ def check_metrics(metrics: Mapping[str, Any], whole: Sequence[str]) -> None:
     if not test or not isinstance(test, dict) or not scored:
         raise StoreError(f"key 'metrics': a run that ended well has {', '.join(SCORES)} of {', '.join(whole)}")
     if not all(_one_a_channel(part["rmse"], part["unit"]) for part in parts):
-        raise StoreError("key 'metrics': each rmse is a list of numbers, and unit one of as many words")
+        raise StoreError("key 'metrics': each rmse is a list of numbers, and unit a list of words, one a channel each")
     for name, is_right in _MEASURES.items():
         if not all(is_right(part[name], part["unit"]) for part in parts if name in part):
             raise StoreError(f"key 'metrics': a {name} is no number, or not one a channel")

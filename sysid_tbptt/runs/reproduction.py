@@ -56,6 +56,10 @@ class Reproduction:
     with_weights: bool
     rtol: float
 
+    def __str__(self) -> str:
+        compared, differences = self.agreement.compared, self.agreement.differences
+        return f"run {self.recorded.run_id}: {self.verdict}, {len(differences)} of {compared} values differ"
+
     @property
     def verdict(self) -> Verdict:
         """Whether every number is the same to the bit, or near enough."""

@@ -37,7 +37,9 @@ def test_a_file_describes_a_cluster_that_trains(described, own_log):
     ("text", "said"),
     [
         ("cluster: [", "is not YAML"),
-        ("", "cluster.yaml"),
+        ("", "cluster.yaml: expected keys and values, such as cluster:"),
+        ("[a, b]", "cluster.yaml: expected keys and values"),
+        ("cluster: distributed.LocalCluster\njobs: 1\nadapt: {minimum: 1}", "jobs and adapt exclude each other"),
         ("jobs: 3", "key 'cluster'.*is missing; add it"),
         ("cluster: LocalCluster", "key 'cluster'"),
         ("cluster: distributed.LocalCluster\njobs: 0", "key 'jobs'"),
@@ -98,8 +100,27 @@ def test_no_dask_is_told_with_the_remedy(monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "tls://127.0.0.1:9", "nonsense://x", "127.0.0.1:x"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "tls://127.0.0.1:9"])
 def test_no_scheduler_is_told(address, monkeypatch):
     monkeypatch.setattr(connection, "_CONNECT_SECONDS", 1)
     with pytest.raises(EngineError, match=f"no scheduler answers at {address}"), connect(address):
         pass
+
+
+@pytest.mark.parametrize("address", ["localhost", "nonsense://x", "127.0.0.1:x", ""])
+def test_an_address_that_is_none_is_told_at_once(address):
+    with pytest.raises(ConfigError, match=f"'{address}' is no address, such as tcp://host:8786"), connect(address):
+        pass
+
+
+@pytest.mark.parametrize("named", [{}, {"workers": 1, "scheduler": "tcp://127.0.0.1:9"}])
+def test_a_cluster_is_named_in_one_way(named):
+    with pytest.raises(ConfigError, match="expected one of scheduler, workers and file"), connect(**named):
+        pass
+
+
+def test_workers_of_this_machine_have_the_resources_and_are_started_when_there_is_something_to_do(tmp_path):
+    config = config_of(dataset="sim_linear", split="paper", model="mean")
+    (record,) = train([config], cluster=connect(workers=1, resources={"GPU": 1.0}), results=tmp_path)
+    assert record.status == "ok"
+    assert train([config], cluster=connect("tcp://127.0.0.1:9"), results=tmp_path) == [record]

@@ -72,6 +72,15 @@ def other_scores(results):
     path.write_text(f"{first}\n{json.dumps(fields)}\n")
 
 
+def changed(**changes):
+    def spoil(results):
+        path, (first, second) = lines_of(results)
+        path.write_text(f"{first}\n{altered(second, **changes)}\n")
+
+    spoil.__name__ = " ".join(changes)
+    return spoil
+
+
 def cut(folder):
     def spoil(results):
         path = next((results / folder).iterdir())
@@ -105,6 +114,9 @@ SPOILT = {
     misplaced: "zzz.jsonl, line 1: the record belongs into .*lstm-N12-s0.jsonl",
     other_config: "line 2: run_id [0-9a-f]+, expected [0-9a-f]+ of its config and data",
     other_scores: "line 2: scores of val: key 'mse_scaled'",
+    changed(steps_done=1): "line 2: 1 steps, expected 2 of its config",
+    changed(engine="cuda"): "line 2: engine 'cuda', expected one of cpu, reference",
+    changed(status="diverged"): "line 2: diverged, and no reason is told",
     cut("weights"): "weights.*: not a safetensors file",
     cut("predictions"): "predictions.*no file of predictions",
     checkpoint_of_another: "x.safetensors: the checkpoint of another run, y cpu 0",

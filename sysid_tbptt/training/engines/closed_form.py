@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from copy import deepcopy
 from typing import Any, cast
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ..job import Arrays, Control, Job, Trained
 from ..simulator import Simulator, simulator_with
+
+_ALONE = threading.Lock()
+"""Numbers depend on how many threads a linear algebra library has, which is the process's to say."""
 
 NAME = "closed_form"
 PARALLEL = "threads"
@@ -27,7 +32,9 @@ def train(job: Job, control: Control) -> Trained:
     """Fits a copy of ``job.module`` to the whole training records; ``burn_in`` samples of each are left out."""
     module = cast(Any, deepcopy(job.module))
     ends = np.cumsum(job.lengths)[:-1]
-    mse = module.solve(list(zip(np.split(job.u, ends), np.split(job.y, ends), strict=True)), job.config.burn_in)
+    records = list(zip(np.split(job.u, ends), np.split(job.y, ends), strict=True))
+    with _ALONE, threadpool_limits(1, "blas"):
+        mse = module.solve(records, job.config.burn_in)
     weights = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()}
     finite = all(np.isfinite(array).all() for array in weights.values())
     control.progress(1)

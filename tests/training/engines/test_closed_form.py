@@ -1,4 +1,5 @@
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from sysid_tbptt.models.linear import ANCHORS
 from sysid_tbptt.training.engines import closed_form
@@ -12,6 +13,15 @@ def test_records_are_fitted_apart_and_whole(job):
     trained = closed_form.train(run, Control())
     assert trained.curve == [mse]
     assert np.array_equal(trained.weights["weight"], model.weight.numpy())
+
+
+def test_weights_do_not_depend_on_the_threads_of_a_library(job):
+    run = job(model="arx", lengths=(3000,), hidden_size=60, n_u=2, n_y=2)
+    found = []
+    for threads in (1, 4):
+        with threadpool_limits(threads, "blas"):
+            found.append(closed_form.train(run, Control()).weights["weight"])
+    assert np.array_equal(*found)
 
 
 def test_simulator_is_the_fitted_model(job):
