@@ -52,7 +52,7 @@ def test_what_is_as_it_was_counts_as_well(trial):
         (lambda text: text.partition("\n")[2], {"lost": 1}),
         (lambda text: text + text.partition("\n")[0] + "\n", {"twice": 1, "unreadable": 1}),
         (lambda text: text[:-9], {"lost": 1, "unreadable": 2}),
-        (lambda text: text.replace('"steps_done":2', '"steps_done":1', 1), {"changed": 1}),
+        (lambda text: text.replace('"parameters":', '"parameters":1', 1), {"changed": 1}),
         (lambda text: text.replace('"train_s":', '"train_s":1', 1), {}),
     ],
     ids=["lost", "twice", "unreadable", "changed", "another time"],

@@ -63,8 +63,10 @@ def opened(options: argparse.Namespace) -> Iterator[Cluster]:
 
 
 def _resource(text: str) -> tuple[str, float]:
-    name, _, amount = text.partition("=")
+    name, _, told = text.partition("=")
+    amount = 0.0
     with suppress(ValueError):
-        if name and 0 < float(amount) < inf:
-            return name, float(amount)
-    raise argparse.ArgumentTypeError(f"'{text}' is not NAME=X with an amount above 0, such as GPU=1")
+        amount = float(told)
+    if not name or not 0 < amount < inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=X with an amount above 0, such as GPU=1")
+    return name, amount

@@ -19,7 +19,7 @@ from distributed import Queue, Variable, get_client, get_worker
 
 from ..config import ALGORITHM_VERSION, RunConfig
 from ..data.series import Dataset
-from ..errors import DataError, EngineError
+from ..errors import DataError, EngineError, one_line
 from ..registry import at_hand
 from ..training.engines import load_engine
 from .provenance import versions
@@ -86,12 +86,23 @@ def _data_of(task: Task) -> tuple[str, str, int | None]:
     return task.config.dataset, task.config.split, task.config.horizon
 
 
+class Spoilt(Exception):
+    """A bundle that could not be performed: at which worker, by its address, and why."""
+
+
 def perform_bundle(bundle: Bundle) -> None:
     """Performs the runs until they are done or the bundle is cancelled.
 
     Raises:
-        EngineError: another version of this package is installed here than where the bundle comes from.
+        Spoilt: it is not the runs' fault, such as another version of this package, or a disk that is full.
     """
+    try:
+        _perform_bundle(bundle)
+    except Exception as error:
+        raise Spoilt(get_worker().address, one_line(error)) from None
+
+
+def _perform_bundle(bundle: Bundle) -> None:
     line = _Line(bundle)
     line.put("taken", line.worker.address)
     if bundle.version != _version():

@@ -165,12 +165,12 @@ def _check_identity(record: RunRecord, told: _Provenance) -> Said:
 
 def _check_end(record: RunRecord) -> Iterator[str]:
     """How the run ended, by which engine and after how many steps."""
-    config, known = record.config, (*ENGINES[1:], CLOSED_FORM, IPOPT, EXTERNAL, PREDICTIONS)
-    if record.engine not in known:
+    config, stepping = record.config, ENGINES[1:]
+    if record.engine not in (known := (*stepping, CLOSED_FORM, IPOPT, EXTERNAL, PREDICTIONS)):
         yield f"engine {shown(record.engine)}, expected one of {', '.join(known)}; run it again"
     if record.status != "ok" and not record.reason:
         yield f"{record.status}, and no reason is told; run it again"
-    planned = config.steps if record.engine in ENGINES and not (config.epochs or config.patience) else None
+    planned = config.steps if record.engine in stepping and not (config.epochs or config.patience) else None
     if record.status == "ok" and planned not in (None, record.steps_done):
         yield f"{record.steps_done} steps, expected {planned} of its config; run it again"
 

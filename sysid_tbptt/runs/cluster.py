@@ -6,16 +6,17 @@ import itertools
 import pickle
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from distributed import Future, Queue, Variable
+from distributed import Future, KilledWorker, Queue, Variable
 
 from ..errors import EngineError, StoreError, one_line
 from ..registry import data_of
 from .atomic import write_whole
-from .bundle import Bundle, Message, bundles, perform_bundle
+from .bundle import Bundle, Message, Spoilt, bundles, perform_bundle
 from .connection import Cluster
 from .executors import OnRecord, OnSteps, Tell
 from .record import RunRecord
@@ -61,7 +62,7 @@ def execute(
     try:
         for bundle in cut:
             desk.send(bundle)
-        while desk.flights:
+        while desk.flights or desk.held:
             time.sleep(_LOOK_SECONDS)
             desk.look()
     except BaseException:
@@ -86,6 +87,10 @@ class _Flight:
     running: str = ""
 
 
+_Held = tuple[tuple[Task, ...], bool, frozenset[str]]
+"""A bundle that no worker is there for, whether it is sent again, and the workers to avoid."""
+
+
 @dataclass
 class _Desk:
     """The tasks that have no record yet, and what is known of them."""
@@ -97,10 +102,15 @@ class _Desk:
     tell: Tell
     steps_s: float
     stopping: bool = False
+    waiting: bool = False
+    unknown: bool = False
+    reason: str = ""
     starts: int = 0
     looked: float = field(default_factory=time.monotonic)
     served: float = field(default_factory=time.monotonic)
     flights: dict[str, _Flight] = field(default_factory=dict)
+    held: list[_Held] = field(default_factory=list)
+    inbox: deque[Message] = field(default_factory=deque)
     states: dict[str, bytes] = field(default_factory=dict)
     retries: Retries = field(default_factory=Retries)
     given: dict[str, Variable] = field(default_factory=dict)
@@ -118,6 +128,9 @@ class _Desk:
             return
         tasks, avoid = tuple(tasks), frozenset(avoid)
         only_on = self.retries.choice(avoid, self.workers)
+        if only_on is None:
+            self.held.append((tasks, again, avoid))
+            return
         name = f"{self.name}-{next(self.number)}"
         future = self.client.submit(
             perform_bundle,
@@ -133,6 +146,7 @@ class _Desk:
     def look(self) -> None:
         """Takes what the workers have sent, and the bundles that came to grief."""
         ended = [name for name, flight in self.flights.items() if flight.future.done()]
+        self.unknown = False
         self._hear()
         for name in ended:
             if name in self.flights:
@@ -146,11 +160,16 @@ class _Desk:
         if self.client.status != "running":
             return
         self.stopping = True
+        answering = {
+            name for name, flight in self.flights.items() if flight.worker in self.workers and not flight.future.done()
+        }
         self.client.cancel([flight.future for flight in self.flights.values()])
         deadline = time.monotonic() + _GRACE_SECONDS
-        while any(flight.start for flight in self.flights.values()) and time.monotonic() < deadline:
-            with suppress(StoreError):  # one stands for all, and is raised
+        while True:
+            with suppress(StoreError, EngineError):  # what stopped the call is raised
                 self._hear()
+            if not answering & self.flights.keys() or time.monotonic() > deadline:
+                break
             time.sleep(_LOOK_SECONDS)
 
     def close(self) -> None:
@@ -159,7 +178,8 @@ class _Desk:
             with suppress(OSError, EngineError):  # the scheduler has just gone
                 for variable in self.given.values():
                     variable.delete()
-                self.starts += sum(kind == "taken" for _, _, kind, *_ in self._sent())
+                self.inbox += self._sent()
+                self.starts += sum(kind == "taken" for _, _, kind, *_ in self.inbox)
                 for _ in range(1 + self.starts):
                     self.queue.close()
 
@@ -180,9 +200,10 @@ class _Desk:
         """Takes all that was sent, also where a file cannot be written."""
         steps: dict[str, int] = {}
         troubles: list[StoreError] = []
-        for message in self._sent():
+        self.inbox += self._sent()
+        while self.inbox:
             try:
-                self._take(message, steps)
+                self._take(self.inbox.popleft(), steps)
             except StoreError as error:
                 troubles.append(error)
         self.on_steps(steps)
@@ -215,7 +236,7 @@ class _Desk:
         elif kind == "ended":
             self._take_back(name)
         elif kind == "lacking":
-            self._give_data(self.flights.pop(name).tasks)
+            self._give_data(self.flights.pop(name))
         elif run_id in self.left and kind == "steps":
             steps[run_id] = payload
         elif run_id in self.left and kind == "state":
@@ -239,10 +260,10 @@ class _Desk:
         for path, content in zip((task.weights, task.predictions), files, strict=True):
             if path and content is not None:
                 write_whole(path, content)
+        self.on_record(record)
         del self.left[record.run_id]
         self.states.pop(record.run_id, None)
         self.retries.trust(worker)
-        self.on_record(record)
 
     def _once_more(self, task: Task, worker: str) -> bool:
         """Sends a run again, alone, unless it was tried often enough."""
@@ -251,14 +272,14 @@ class _Desk:
             self.send([task], again=True, avoid=self.retries.failed_on[task.run_id])
         return again
 
-    def _give_data(self, tasks: Sequence[Task]) -> None:
+    def _give_data(self, flight: _Flight) -> None:
         """Sends a bundle again, from now on with its data set: to begin with, workers look for it where they are."""
-        data = data_of(tasks[0].config)
+        data = data_of(flight.tasks[0].config)
         if data.revision not in self.given:
             variable = Variable(f"{self.name}-data-{data.revision}", client=self.client)
             variable.set(pickle.dumps(data))
             self.given[data.revision] = variable
-        self.send(tasks, again=True)
+        self.send(flight.tasks, again=True, avoid=flight.avoid)
 
     # Bundles that end
 
@@ -271,19 +292,24 @@ class _Desk:
             elif not flight.start and self.retries.choice(flight.avoid, self.workers) != flight.only_on:
                 flight.future.cancel()
                 self.send(self.flights.pop(name).tasks, again=flight.again, avoid=flight.avoid)
+        held, self.held = self.held, []
+        for tasks, again, avoid in held:
+            self.send(tasks, again=again, avoid=avoid)
         self._tell_of_waiting()
 
     def _tell_of_waiting(self) -> None:
-        if self.workers or not self.flights:
-            self.served = time.monotonic()
-        elif time.monotonic() - self.served > _WAIT_SECONDS:
-            self.served = float("inf")
+        if self.workers and not self.held:
+            self.served, self.waiting = time.monotonic(), False
+        elif time.monotonic() - self.served > _WAIT_SECONDS and self.held:
+            raise EngineError(f"no worker performs a bundle of runs: {self.reason}")
+        elif time.monotonic() - self.served > _WAIT_SECONDS and not self.waiting:
+            self.waiting = True
             wanted = " ".join(f"{name}={amount:g}" for name, amount in self.cluster.resources.items())
             self.tell(f"no worker{' with ' * bool(wanted)}{wanted} is there; waiting for one")
 
     def _take_back(self, name: str, *, died: bool = False) -> None:
-        """Sends again what a bundle has left: alone the run that its worker died at, or failed; the others as they
-        were."""
+        """Sends again what a bundle has left: alone the run that its worker died at, the others as they were. What was
+        cancelled, or was at a worker that left in good order, is nobody's fault."""
         flight = self.flights.pop(name)
         error = None if died or flight.future.status != "error" else flight.future.exception()
         flight.future.cancel()
@@ -291,22 +317,37 @@ class _Desk:
         rest = [task for task in flight.tasks if task.run_id in self.left and task.run_id not in away]
         if not rest or self.stopping:
             return
-        reason = _DIED if died else _LET_GO if error is None else one_line(error)
-        self.tell(f"{flight.worker or 'a worker'}: {reason}; {len(rest)} runs go elsewhere")
-        if not died:
-            self._blame(flight.worker, reason)
-        suspect = next((task for task in rest if task.run_id == flight.running), rest[0] if died else None)
-        if suspect and not self._once_more(suspect, flight.worker):
+        died = died and not self._has_left(flight.worker)
+        worker, reason = flight.worker, _DIED if died else _LET_GO
+        if isinstance(error, Spoilt):
+            worker, reason = error.args
+        elif error is not None and not isinstance(error, KilledWorker):
+            reason = one_line(error)
+        self.tell(f"{worker or 'a worker'}: {reason}; {len(rest)} runs go elsewhere")
+        if error is not None:
+            self._blame(worker, reason)
+        suspect = None
+        if died or error is not None:
+            suspect = next((task for task in rest if task.run_id == flight.running), rest[0] if died else None)
+        if suspect and not self._once_more(suspect, worker):
+            self.on_record(failure(suspect, f"{reason}; it was tried {TRIES} times"))
             del self.left[suspect.run_id]
-            self.on_record(failure(suspect, f"{reason}; it was tried {TRIES} times, alone"))
         if others := [task for task in rest if task is not suspect]:
-            self.send(others, again=True, avoid={flight.worker} - {""})
+            self.send(others, again=True, avoid=flight.avoid if error is None else flight.avoid | {worker})
+
+    def _has_left(self, worker: str) -> bool:
+        """Whether it was sent away, as an adaptive cluster does."""
+        events = [told for _, told in self.client.get_events(worker) if told.get("action") == "remove-worker"]
+        return any(told.get("expected") for told in events)
 
     def _blame(self, worker: str, reason: str) -> None:
-        """Gives no more to a worker that fails bundle after bundle."""
-        once = self.retries.blame(worker)
-        nobody_left = self.workers and self.retries.distrusted.issuperset(self.workers)
-        if "" in self.retries.distrusted or nobody_left:
+        """Gives no more to a worker that fails bundle after bundle; those that nobody knows end the call."""
+        self.reason = reason
+        if not worker and self.unknown:  # many bundles may be lost to what befell one worker
+            return
+        self.unknown |= not worker
+        if not self.retries.blame(worker):
+            return
+        if not worker:
             raise EngineError(f"no worker performs a bundle of runs: {reason}")
-        if once:
-            self.tell(f"{worker}: {TRIES} bundles in a row failed there; it gets no more")
+        self.tell(f"{worker}: {TRIES} bundles in a row failed there; it gets no more")

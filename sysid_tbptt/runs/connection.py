@@ -27,11 +27,13 @@ class Cluster:
     """A Dask cluster to train on, by a client of it.
 
     ``resources`` is what a worker must have been started with to be given runs, and what a run takes of it while it
-    is under way, such as ``{"GPU": 1}``; see `dask worker --resources`.
+    is under way, such as ``{"GPU": 1}``; see `dask worker --resources`. ``awaited`` is the number of workers that were
+    asked for.
     """
 
     client: Client
     resources: Mapping[str, float] = field(default_factory=dict)
+    awaited: int = 0
 
     @property
     def address(self) -> str:
@@ -40,16 +42,22 @@ class Cluster:
     @property
     def workers(self) -> dict[str, int]:
         """Threads of the workers that are there and have the resources, by address."""
-        about = self.client.scheduler_info(n_workers=-1)["workers"]
-        return {address: told["nthreads"] for address, told in about.items() if self._suits(told["resources"])}
+        threads = dict(self.client.nthreads())
+        if not self.resources:
+            return threads
+        about: dict[str, Any] = {}
+        while threads and not about:  # now and then the client has thrown away what it has just asked for
+            about = self.client.scheduler_info(n_workers=-1)["workers"]
+        return {address: count for address, count in threads.items() if self._suits(about.get(address))}
 
     def takes(self, engines: Iterable[str]) -> int:
-        """Runs of these engines that the workers which are there take at a time: one each, or one a thread where the
-        engines share a process."""
-        shared = all(load_engine(engine).PARALLEL == "threads" for engine in engines)
-        return sum(self.workers.values()) if shared else len(self.workers)
+        """Runs of these engines that the workers take at a time: one each, or one a thread where the engines share a
+        process; of workers that are not there yet, one each."""
+        workers, shared = self.workers, all(load_engine(engine).PARALLEL == "threads" for engine in engines)
+        return max(self.awaited, sum(workers.values()) if shared else len(workers))
 
-    def _suits(self, resources: Mapping[str, Any]) -> bool:
+    def _suits(self, about: Mapping[str, Any] | None) -> bool:
+        resources = about["resources"] if about else {}
         return all(resources.get(name, 0) >= amount for name, amount in self.resources.items())
 
 
@@ -70,6 +78,13 @@ class _Description(BaseModel):
         if self.jobs is not None and self.adapt is not None:
             raise ValueError("jobs and adapt exclude each other; leave one of them out")
         return self
+
+    @property
+    def awaited(self) -> int:
+        """Workers that are asked for, or may be; 0 where that is not told."""
+        adapt = self.adapt or {}
+        most = adapt.get("maximum_jobs", adapt.get("maximum", 0)) if self.adapt is not None else self.jobs or 1
+        return most if isinstance(most, int) else 0
 
 
 @contextmanager
@@ -100,25 +115,29 @@ def connect(
     if sum(one is not None for one in (scheduler, workers, file)) != 1:
         raise ConfigError("connect: expected one of scheduler, workers and file")
     resources = resources or {}
-    with _started(scheduler, workers, file, resources) as there:
+    with _started(scheduler, workers, file, resources) as (there, awaited):
         try:
             client = distributed.Client(there, timeout=_CONNECT_SECONDS, set_as_default=False)
         except Exception as error:  # of an address that is none, or of a transport that is not installed or set up
             raise EngineError(f"no scheduler answers at {there} ({one_line(error)}); is it running?") from error
         with client:
-            yield Cluster(client, resources)
+            yield Cluster(client, resources, awaited)
 
 
 @contextmanager
 def _started(
     scheduler: str | None, workers: int | None, file: str | Path | None, resources: Mapping[str, float]
-) -> Iterator[Any]:
-    """An address, or a cluster that was started and is ended."""
+) -> Iterator[tuple[Any, int]]:
+    """An address, or a cluster that was started and is ended; and the workers that are awaited there."""
     if scheduler is not None:
-        yield _address(scheduler)
-        return
-    with _described(Path(file)) if file is not None else _local(workers or 1, resources) as cluster:
-        yield cluster
+        yield _address(scheduler), 0
+    elif file is not None:
+        description = _read(Path(file))
+        with _described(description, Path(file)) as cluster:
+            yield cluster, description.awaited
+    else:
+        with _local(workers or 1, resources) as cluster:
+            yield cluster, 0
 
 
 def _address(scheduler: str) -> str:
@@ -153,8 +172,7 @@ def _local(workers: int, resources: Mapping[str, float]) -> Iterator[Any]:
 
 
 @contextmanager
-def _described(file: Path) -> Iterator[Any]:
-    description = _read(file)
+def _described(description: _Description, file: Path) -> Iterator[Any]:
     with ExitStack() as stack:
         try:
             cluster = stack.enter_context(_class(description.cluster)(**description.options))

@@ -20,6 +20,9 @@ from .record import RunRecord
 from .worker import Task, failure, perform
 
 Parallel = Literal["threads", "processes"]
+_EARLY = 3
+"""Deaths of workers before they begin a run that are too many."""
+
 _LOOK_SECONDS = 0.1
 _WATCH_SECONDS, _GRACE_SECONDS = 0.5, 3.0
 
@@ -60,10 +63,15 @@ def execute(
         if parallel == "threads" or workers == 1:
             queue.empty(queue.left, workers, "threads")
             return
+        early = 0
         while queue.left and not queue.empty(queue.left, workers, "processes"):
             suspects = [task for task in queue.left.values() if board.begun(task.slot)]
             if not suspects:
-                raise EngineError("the worker processes die before they begin; try --threads 1 to see why")
+                early += 1
+                if early == _EARLY:
+                    raise EngineError("the worker processes die before they begin; try --threads 1 to see why")
+                tell("a worker process died before it began a run")
+                continue
             tell(f"a worker process died; done again, one at a time: the {len(suspects)} runs that were under way")
             for task in suspects:
                 if not queue.empty({task.run_id: task}, 1, "processes"):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LOCAL = "127.0.0.1"
 _LOOK_SECONDS, _END_SECONDS, _ORPHAN_SECONDS = 0.2, 5.0, 30
+_PATIENCE = 20
+"""Workers that may be killed while they start."""
+
 _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 
 
@@ -56,8 +59,11 @@ def kept_alive(
 
     keeper = threading.Thread(target=look, daemon=True)
     try:
+        ends = 0
         while arrived() < workers:
-            if any(code > 0 for code in replace_ended()):  # below 0 are the signals
+            codes = list(replace_ended())
+            ends += len(codes)
+            if ends > _PATIENCE or any(code > 0 for code in codes):  # below 0 are the signals
                 raise EngineError("a worker process ends while it starts; the reason stands above")
             time.sleep(_LOOK_SECONDS)
         keeper.start()

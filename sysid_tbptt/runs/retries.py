@@ -14,7 +14,7 @@ TRIES = 3
 class Retries:
     """Tries of runs, by run_id, with the workers that failed each; and bundles in a row that a worker failed.
 
-    The worker "" stands for those that fail before they say who they are.
+    The worker "" stands for those that cannot say who they are.
     """
 
     tries: Counter[str] = field(default_factory=Counter)
@@ -44,10 +44,17 @@ class Retries:
     def trust(self, worker: str) -> None:
         self.blamed[worker] = 0
 
-    def choice(self, avoid: Collection[str], workers: Collection[str]) -> frozenset[str]:
-        """The workers to bind a bundle to, of those that are there; none where it may go to any.
+    def choice(self, avoid: Collection[str], workers: Collection[str]) -> frozenset[str] | None:
+        """The workers to bind a bundle to, of those that are there: none of them where it may go to any, None where it
+        is not to go.
 
-        It is bound only while one to avoid is there, and another one too.
+        It goes to distrusted ones never, to those to ``avoid`` only where there are no others.
         """
-        shunned = {worker for worker in self.distrusted.union(avoid) if worker in workers}
-        return frozenset(workers) - shunned if shunned else frozenset()
+        distrusted = self.distrusted
+        if not distrusted and not avoid:
+            return frozenset()
+        trusted = {worker for worker in workers if worker not in distrusted}
+        if workers and not trusted:
+            return None
+        wanted = trusted.difference(avoid) or trusted
+        return frozenset(wanted) if len(wanted) < len(workers) else frozenset()

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from distributed import Future
 
 from sysid_tbptt.errors import EngineError, StoreError
 from sysid_tbptt.registry import data_of
 from sysid_tbptt.runs import cluster as cluster_module
+from sysid_tbptt.runs import retries
 from sysid_tbptt.runs.connection import Cluster, connect
 from sysid_tbptt.runs.store import Store
 from sysid_tbptt.runs.worker import Task
@@ -173,7 +175,8 @@ def test_a_worker_that_fails_every_bundle_gets_no_more_and_costs_no_run(cluster,
     assert "FileNotFoundError" in text
 
 
-def test_no_worker_that_can_perform_a_bundle_is_an_error(cluster, runs, tmp_path):
+def test_no_worker_that_can_perform_a_bundle_is_an_error(cluster, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_WAIT_SECONDS", 1.0)
     cluster.client.wait_for_workers(2)
     cluster.client.run(set_temporary, str(tmp_path / "nowhere"))
     try:
@@ -181,6 +184,35 @@ def test_no_worker_that_can_perform_a_bundle_is_an_error(cluster, runs, tmp_path
             told(runs(*range(8), steps=1), engine="reference", cluster=cluster)
     finally:
         cluster.client.run(set_temporary, None)
+
+
+def test_what_is_cancelled_is_sent_again_and_nobodys_fault(cluster, runs):
+    def cancel():
+        cluster.client.cancel([Future(key, cluster.client) for key in list(cluster.client.futures)])
+
+    configs = [*runs(0, model="mean"), *runs(*range(1, 9), steps=200)]
+    records, text = told(configs, engine="reference", cluster=cluster, after_group=cancel)
+    assert {record.status for record in records} == {"ok"}
+    assert "its worker let go of it" in text
+
+
+def test_a_worker_that_leaves_in_good_order_costs_no_try(cluster, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(retries, "TRIES", 1)
+    cluster.client.wait_for_workers(2)
+    left = []
+
+    def retire():
+        while not left:
+            time.sleep(0.5)
+            left.extend(address for address, keys in cluster.client.processing().items() if keys)
+        cluster.client.retire_workers(left)
+
+    retiring = threading.Thread(target=retire)
+    retiring.start()
+    ((record,), text) = told(runs(0, steps=2000), tmp_path, engine="reference", cluster=cluster)
+    retiring.join()
+    assert record.status == "ok"
+    assert f"{left[0]}: its worker let go of it" in text
 
 
 def test_a_worker_that_is_waited_for_is_told(cluster, monkeypatch):

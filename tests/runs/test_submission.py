@@ -44,6 +44,7 @@ def record_of(data, **changes):
         status="ok",
         config=config,
         engine="reference",
+        steps_done=config.steps,
         metrics=parts | {"test": tests},
         provenance=told,
     )
