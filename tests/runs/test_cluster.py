@@ -72,7 +72,7 @@ def test_only_the_driver_writes(cluster, runs, tmp_path):
 
 
 def test_workers_killed_at_random_cost_nothing(cluster, runs, tmp_path):
-    configs = runs(0, 3, 5, 7, steps=1500, validate_every=50)
+    configs = runs(0, 3, 5, 7, steps=1000, validate_every=50)
     done, rng = threading.Event(), random.Random(0)
     killed = []
 
