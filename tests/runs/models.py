@@ -33,7 +33,7 @@ class Moody(torch.nn.Module):
         self.gain, self.patience = torch.nn.Parameter(torch.ones(1)), patience
 
     def forward(self, u: torch.Tensor) -> torch.Tensor:
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and "TEST_MOODS" in os.environ:  # a worker that was started since is calm
             with Path(os.environ["TEST_MOODS"]).open("a+") as moods:
                 moods.write(f"{os.getpid()}\n")
                 moods.seek(0)

@@ -120,13 +120,37 @@ def test_a_run_that_fails_is_tried_three_times_and_told_with_its_traceback(clust
     assert text.count("not today") == 1
 
 
-def test_a_retry_moves_to_another_worker(cluster, runs, moods):
+def test_a_retry_moves_to_another_worker(cluster, runs, moods, monkeypatch):
     cluster.client.wait_for_workers(2)
+    submit, bound = cluster.client.submit, []
+
+    def noted(*args, workers, **options):
+        bound.append(workers)
+        return submit(*args, workers=workers, **options)
+
+    monkeypatch.setattr(cluster.client, "submit", noted)
     (config,) = runs(0, model="tests.runs.models:moody", steps=1)
     ((record,), _) = told([config], engine="reference", cluster=cluster)
     assert record.status == "ok"
     first, second = moods.read_text().splitlines()[:2]
     assert first != second
+    assert set(map(bool, bound[:-1])) == {False}
+    assert {str(pid) for pid in cluster.client.run(os.getpid, workers=bound[-1]).values()} == {second}
+
+
+def test_a_run_that_is_bound_to_a_worker_that_dies_goes_on(cluster, runs, moods):
+    def kill():
+        while not moods.exists() or len(found := moods.read_text().splitlines()) < 2:
+            time.sleep(0.05)
+        os.kill(int(found[1]), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    (config,) = runs(0, model="tests.runs.models:moody", steps=3000)
+    ((record,), text) = told([config], engine="reference", cluster=cluster)
+    killer.join()
+    assert record.status == "ok"
+    assert "its worker died" in text
 
 
 def test_an_interrupt_brings_the_states_home(cluster, runs, tmp_path):
