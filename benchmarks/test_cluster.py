@@ -24,7 +24,7 @@ from sysid_tbptt.runs.harness import train
 from sysid_tbptt.runs.record import RunRecord
 
 RUN_SECONDS = 6.0
-RUNS_A_WORKER, ROUNDS = 8, 4
+RUNS_A_WORKER, ROUNDS = 8, 3
 TRIED_STEPS = 400
 
 

@@ -23,7 +23,7 @@ from .record import RunRecord
 from .retries import TRIES, Retries
 from .worker import Task, failure
 
-_LOOK_SECONDS, _MISS_SECONDS, _GRACE_SECONDS, _WAIT_SECONDS = 0.1, 1.0, 15.0, 30.0
+_LOOK_SECONDS, _MISS_SECONDS, _GRACE_SECONDS, _WAIT_SECONDS = 0.25, 1.0, 15.0, 30.0
 
 _LET_GO, _DIED = "its worker let go of it", "its worker died, perhaps for want of memory"
 
