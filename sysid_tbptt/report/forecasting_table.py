@@ -17,14 +17,13 @@ from .frame import by_study, frame
 from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables
 from .regimes import comparable, finished
 from .selection import RULES, RULES_TOLD
-from .shared import VARYING_WORDS, choice, windows
+from .shared import STUDY_WORDS, choice, windows
 
 MODEL = ["suite", "dataset", "split", "test_set", "model", "hidden_size", "horizon"]
 STUDY = [*MODEL, "setting", "seq_len", "batch_size", "budget"]
 ERRORS = ("train", "test", "test_paper")
 VALUES = {"m0": "m = 0", "last": "m = N-1", "mstar": "at m*", "stateful": "stateful", "bptt": "full BPTT"}
 PUBLISHED = "published"
-_WORDS = (*VARYING_WORDS, "budget", "rule")
 
 
 def forecasts(records: Iterable[RunRecord]) -> pd.DataFrame:
@@ -122,9 +121,9 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
     return Table(
         title=f"{place[0]}: {place[1]}, forecasts of {', '.join(map(str, sorted(set(rows['horizon']))))} steps",
         blocks=[
-            Block("Test MSE, standardised units", _readable(rows, "test"), words=_WORDS),
-            Block("Test MSE with the paper's divisor", _readable(rows, "test_paper"), words=_WORDS),
-            Block("Training MSE", _readable(rows, "train"), words=_WORDS),
+            Block("Test MSE, standardised units", _readable(rows, "test"), words=STUDY_WORDS),
+            Block("Test MSE with the paper's divisor", _readable(rows, "test_paper"), words=STUDY_WORDS),
+            Block("Training MSE", _readable(rows, "train"), words=STUDY_WORDS),
         ],
         notes=[
             "The forecast at the end of each look-back window of N samples, mean squared error over all windows and "

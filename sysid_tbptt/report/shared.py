@@ -18,6 +18,9 @@ VARYING = {
 VARYING_WORDS = ("split", "data revision", "test set", "model", "setting")
 """Those that are words."""
 
+STUDY_WORDS = (*VARYING_WORDS, "budget", "rule")
+"""The same, of a study's table."""
+
 
 def varying(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
     """The columns that vary, of those that there are, by heading, as text."""

@@ -26,11 +26,10 @@ from .published import PAPER_CITATION
 from .questions import asked
 from .ranks import standings
 from .selection import RULES_TOLD
-from .shared import VARYING_WORDS, choice, shared, windows
+from .shared import STUDY_WORDS, choice, shared, windows
 from .studies import studies
 
 HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "stateful", "bptt": "BPTT"}
-_WORDS = (*VARYING_WORDS, "budget", "rule")
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def burn_in(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
     """Rows of `burn_in_table` as a table to read."""
     return Table(
         title=f"{records[0].config.suite}: {records[0].config.dataset}, the burn-in study",
-        blocks=[Block(f"MSE × {MSE_SCALE}; {shared(rows)}", readable(rows), words=_WORDS)],
+        blocks=[Block(f"MSE × {MSE_SCALE}; {shared(rows)}", readable(rows), words=STUDY_WORDS)],
         notes=_notes(rows, records),
         data=rows,
     )

@@ -54,7 +54,7 @@ def execute(
     cut = bundles(tasks, seconds, max(1, takes))
     steps_s = min(60.0, max(1.0, len(cut) / _STEPS_A_SECOND))
     desk = _Desk(cluster, {task.run_id: task for task in tasks}, on_record, on_steps, tell, steps_s)
-    if takes < (threads := sum(cluster.workers.values())):
+    if takes < (threads := sum(desk.workers.values())):
         tell(
             f"{threads} threads on {takes} workers, but runs of these engines go one at a time on each: start workers "
             "with --nthreads 1 --nworkers K"

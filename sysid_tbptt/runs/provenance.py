@@ -6,7 +6,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -67,12 +67,16 @@ def _flat(told: Mapping[str, Any], of: str = "") -> Iterator[tuple[str, Any]]:
 
 def typed() -> str:
     """The command line, as one would type it here again."""
-    return shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+    return _joined(sys.argv[1:])
 
 
 def command() -> str:
     """The command line, as one would type it elsewhere: program and absolute paths by their names alone."""
-    return shlex.join([Path(sys.argv[0]).name or "python", *map(_by_name, sys.argv[1:])])
+    return _joined(map(_by_name, sys.argv[1:]))
+
+
+def _joined(arguments: Iterable[str]) -> str:
+    return shlex.join([Path(sys.argv[0]).name or "python", *arguments])
 
 
 def _by_name(argument: str) -> str:

@@ -24,7 +24,7 @@ from ..training.forgetting import Forgetting
 from .atomic import write_whole
 from .readable import check_provenance
 from .record import Count, RunId, finite
-from .store import file_name
+from .store import file_name, unreadable
 
 SCHEMA = 1
 """Raised, with a migration, when the fields of an estimate change their meaning."""
@@ -155,7 +155,7 @@ def read_estimate(path: Path) -> StabilityRecord:
         content = limits.read_bytes(path, limits.ESTIMATE_BYTES, StoreError)
         record = StabilityRecord.model_validate_json(content)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from error
+        raise unreadable(path, error) from error
     except ValidationError as error:
         raise StoreError(
             f"{path}: no estimate of a network's stability: {complaints(error, StabilityRecord)}; "

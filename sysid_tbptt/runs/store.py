@@ -266,11 +266,16 @@ def read_lines(path: Path) -> Iterator[Line | Damage]:
             yield Damage(path, number, line, str(error), kind)
 
 
+def unreadable(path: Path, error: OSError) -> StoreError:
+    """What to say of a file or folder below the results folder that the system does not let read."""
+    return StoreError(f"{path}: cannot be read ({error.strerror}); mend its permissions")
+
+
 def _bytes_of(path: Path) -> bytes:
     try:
         return limits.read_bytes(path, limits.RECORDS_BYTES, StoreError)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror}); mend its permissions") from error
+        raise unreadable(path, error) from error
 
 
 def _add_lines(path: Path, lines: Collection[bytes]) -> None:
@@ -307,7 +312,7 @@ def _paths_in(folder: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be read ({error.strerror}); mend its permissions") from error
+        raise unreadable(folder, error) from error
 
 
 def _check_way(path: Path, root: Path) -> None:
