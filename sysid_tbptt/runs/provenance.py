@@ -98,13 +98,23 @@ def _version(name: str) -> str:
 
 @cache
 def device() -> str:
-    """The processor's name."""
+    """The processor: its name, with family and model where these are known, since generations of different speed, and
+    of different last digits, share a name."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        described = Path("/proc/cpuinfo").read_text()
     except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        described = ""
+    return processor(described) or platform.processor() or platform.machine()
+
+
+def processor(described: str) -> str | None:
+    """The first processor of a /proc/cpuinfo; None where it has no name."""
+    pairs = [line.partition(":") for line in described.partition("\n\n")[0].splitlines()]
+    found = {name.strip(): value.strip() for name, _, value in pairs}
+    name, kind = found.get("model name"), (found.get("cpu family"), found.get("model"))
+    if not name or None in kind:
+        return name
+    return "{} (family {}, model {})".format(name, *kind)
 
 
 @cache
