@@ -47,11 +47,12 @@ bench: $(VENV)/.installed
 report: $(VENV)/.installed
 	$(BIN)/sysid-tbptt report --results $(RESULTS)
 
-# The plug-in that checks types at run time stays out of the timings.
+# The plug-in that checks types at run time stays out of the timings. A name for the machine: make perf MACHINE=lab-desk.
+MACHINE ?= machine
 perf: $(VENV)/.installed-dev
 	mkdir -p $(RESULTS)/perf
-	$(BIN)/pytest benchmarks -o addopts= --benchmark-json=$(RESULTS)/perf/benchmark.json
-	$(BIN)/python benchmarks/perf_table.py $(RESULTS)/perf/benchmark.json
+	$(BIN)/pytest benchmarks -o addopts= --benchmark-json=$(RESULTS)/perf/$(MACHINE).json
+	$(BIN)/python benchmarks/perf_table.py $(RESULTS)/perf/$(MACHINE).json
 
 # Half an hour on two idle cores; goes on after a stop. FAULTS="--only kill --tries 5" for less.
 faults: $(VENV)/.installed

@@ -14,7 +14,6 @@ import torch
 from sysid_tbptt.config import RunConfig
 from sysid_tbptt.data.horizon import ahead
 from sysid_tbptt.data.series import Dataset, Series, Units
-from sysid_tbptt.runs.provenance import device
 from sysid_tbptt.training.job import Job
 from sysid_tbptt.training.trainer import make_job
 
@@ -24,7 +23,6 @@ SAMPLES = 20_000
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """The kind of machine, not its name."""
     machine_info.pop("node", None)
-    machine_info["device"] = device()
     machine_info["cores"] = cores()
     machine_info["torch"] = torch.__version__
     machine_info["load"] = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")

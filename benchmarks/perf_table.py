@@ -1,6 +1,6 @@
-"""A Markdown table of measured speeds: ``python benchmarks/perf_table.py results/perf/benchmark.json``.
+"""A Markdown table of measured speeds: ``python benchmarks/perf_table.py results/perf/MACHINE.json``.
 
-It is written beside the JSON, as ``table.md``.
+It is written beside the JSON, as ``MACHINE.md``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ FORECASTING = {name: TRAINING[name] for name in ("N", "m", "ms_per_step", "refer
 FORECASTING["peak_memory_mb"] = TRAINING["peak_memory_mb"]
 BPTT = {"cell": "{}", "microseconds_per_sample": "{:.3f}", "ratio": "{:.0f}", "peak_memory_mb": "{:.1f}"}
 SIMULATION = {"cell": "{}", "ms_per_40k_samples": "{:.2f}", "ratio": "{:.1f}"}
+SECTIONS = (
+    ("Forecasting (LSTM, 96 units, horizon 96, B = 24, one run at a time)", "test_forecasting", FORECASTING),
+    ("One window over the whole record (N = T = 20000, B = 1)", "test_full_bptt", BPTT),
+    ("Free-run simulation of 40000 samples", "test_simulation", SIMULATION),
+)
 
 LEGEND = """\
 `ms_per_step`: milliseconds per optimiser step and run, with `threads` runs at a time (B = 100, 8 hidden units, one
@@ -52,21 +57,18 @@ def main(path: Path) -> None:
         "## Threads",
         THREADS,
         scaling(measured),
-        "## Forecasting (LSTM, 96 units, horizon 96, B = 24, one run at a time)",
-        table("test_forecasting", FORECASTING, measured),
-        "## One window over the whole record (N = T = 20000, B = 1)",
-        table("test_full_bptt", BPTT, measured),
-        "## Free-run simulation of 40000 samples",
-        table("test_simulation", SIMULATION, measured),
     ]
-    (path.parent / "table.md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
+    for title, test, columns in SECTIONS:
+        if rows(test, measured):
+            parts += [f"## {title}", table(test, columns, measured)]
+    path.with_suffix(".md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
 
 
 def machine(measured: dict[str, Any]) -> str:
     info, commit = measured["machine_info"], measured["commit_info"]
     peaks = [f"{row['peak_gflops']:.0f} GFLOP/s a core (float32, measured)" for row in rows("test_training", measured)]
     facts = [
-        info["cpu"].get("brand_raw", info["processor"]),
+        processor(info),
         f"{info['cores']} cores",
         *peaks[:1],
         info["system"],
@@ -77,6 +79,13 @@ def machine(measured: dict[str, Any]) -> str:
         f"commit {commit['id'][:10]}" + (" with changes" if commit.get("dirty") else ""),
     ]
     return ", ".join(facts) + "."
+
+
+def processor(info: dict[str, Any]) -> str:
+    """Its name, with family and model where they are known: generations of different speed share a name."""
+    cpu = info["cpu"]
+    name = cpu.get("brand_raw", info["processor"])
+    return f"{name} (family {cpu['family']}, model {cpu['model']})" if {"family", "model"} <= cpu.keys() else name
 
 
 def rows(test: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
