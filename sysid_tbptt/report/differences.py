@@ -255,12 +255,13 @@ def _r2(records: Iterable[RunRecord], outputs: Outputs) -> Iterator[Difference]:
             for prediction in read_predictions(path):
                 theirs, ours = r2(prediction.y_hat, prediction.y), r2(prediction.y, prediction.y_hat)
                 config = record.config
+                run = "stateful" if config.init_mode == "carry" else f"m = {config.burn_in}"
                 yield Difference(
                     "R2 with its arguments swapped",
                     config.dataset,
                     config.seq_len,
                     "r2_score(prediction, truth)",
-                    f"m = {config.burn_in}, {prediction.test_set}: {theirs:.5f} swapped, {ours:.5f} as defined",
+                    f"{run}, {prediction.test_set}: {theirs:.5f} swapped, {ours:.5f} as defined",
                     f"{ours - theirs:+.5f}",
                     theirs,
                     ours,

@@ -98,8 +98,8 @@ def _version(name: str) -> str:
 
 @cache
 def device() -> str:
-    """The processor: its name, with family and model where these are known, since generations of different speed, and
-    of different last digits, share a name."""
+    """The processor: its name, with family and model where these are known, since generations of different speed share a
+    name."""
     try:
         described = Path("/proc/cpuinfo").read_text()
     except OSError:

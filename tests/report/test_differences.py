@@ -120,6 +120,14 @@ def test_r2_is_that_of_kept_outputs_both_ways(tmp_path):
     assert not any("left out" in note for note in made.notes)
 
 
+def test_r2_of_a_stateful_run_is_told_apart_from_that_of_m_0(tmp_path):
+    runs = [*papers(), record(0, *ERRORS[0], **PAPERS | {"init_mode": "carry"})]
+    for run in (runs[0], runs[-1]):
+        kept(tmp_path, run)
+    found = rows(table(*runs, outputs=lambda run_id: tmp_path / f"{run_id}.npz"), "R2 with its arguments swapped")
+    assert [row["measured"].split(",")[0] for row in found] == ["m = 0", "stateful"]
+
+
 def test_without_outputs_the_row_is_left_out_with_its_reason(tmp_path):
     for outputs in (None, lambda run_id: Path(tmp_path / run_id)):
         made = table(*papers(), outputs=outputs)
