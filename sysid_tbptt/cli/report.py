@@ -34,8 +34,8 @@ def _report(options: argparse.Namespace) -> int:
     made, written = tables.write(store)
     if not written:
         raise ConfigError(
-            f"{options.results}: no table can be made yet: it takes a run that ended well, and of forecasts both "
-            "stages, <split> and <split>-retrain; `sysid-tbptt run` makes them"
+            f"{options.results}: no table can be made yet: it takes a run that ended well, of forecasts one of stage "
+            "one (a split without -retrain); `sysid-tbptt run` makes them"
         )
     print(f"{len(written)} tables in {store.root / 'tables'}", flush=True)
     if not options.no_figures and (figures := _write_figures(store)):

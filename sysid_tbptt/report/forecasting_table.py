@@ -1,4 +1,7 @@
-"""The forecasting study as a table: m* chosen in stage one, the errors of stage two, for each look-back N."""
+"""The forecasting study as a table: m* chosen in stage one, the errors of stage two, for each look-back N.
+
+Where stage two was not run, as of a series that only a first look is taken at, the errors are of stage one.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +57,9 @@ def forecasting_study(runs: pd.DataFrame) -> pd.DataFrame:
     """Rows by study and rule, from the rows of `forecasts`: medians over seeds, least and largest of m* beside them.
 
     m* minimises the rule's cost over the runs of stage one, of each stage those m that were run with all its seeds; all
-    errors are of stage two. ``change`` is that of the test error at m* relative to m = N-1, the usual forecast of one
-    target a window. Rows of the rule "published" hold the paper's, whose test errors have its divisor.
+    errors are of the stage that ``stage`` tells: 2, or 1 where there are no runs of two. ``change`` is that of the test
+    error at m* relative to m = N-1, the usual forecast of one target a window. Rows of the rule "published" hold the
+    paper's, whose test errors have its divisor.
     """
     rows: list[dict[str, Any]] = []
     for key, part in runs.groupby(STUDY) if len(runs) else ():
@@ -67,16 +71,20 @@ def forecasting_study(runs: pd.DataFrame) -> pd.DataFrame:
 def _rows(study: dict[str, Any], part: pd.DataFrame, full: pd.DataFrame) -> Iterator[dict[str, Any]]:
     stateless = part[part["regime"] == "stateless"]
     first, second = (comparable(stateless[stateless["retrained"] == stage], STUDY) for stage in (False, True))
-    if not len(first) or not len(second):
+    if not len(first):
         return
     curve = first.groupby("burn_in")[["train_mse", "val_mse"]].median().reset_index()
-    at, last = second["burn_in"], study["seq_len"] - 1
-    carried = part[(part["regime"] == "stateful") & part["retrained"]]
+    retrained = len(second) > 0
+    scored = second if retrained else first
+    at, last = scored["burn_in"], study["seq_len"] - 1
+    beside = {"stateful": part[part["regime"] == "stateful"], "bptt": full}
+    beside = {name: runs[runs["retrained"] == retrained] for name, runs in beside.items()}
     for rule in RULES:
         m_star = rule.choose(curve, study["dataset"], study["split"])
-        chosen = {"m0": second[at == 0], "last": second[at == last], "mstar": second[at == m_star]}
-        row = study | {"rule": rule.name, "m_star": m_star, "m_tried": len(curve), "seeds": first["seed"].nunique()}
-        for name, runs in (chosen | {"stateful": carried, "bptt": full}).items():
+        chosen = {"m0": scored[at == 0], "last": scored[at == last], "mstar": scored[at == m_star]}
+        row = study | {"stage": 1 + retrained, "rule": rule.name, "m_star": m_star, "m_tried": len(curve)}
+        row["seeds"] = first["seed"].nunique()
+        for name, runs in (chosen | beside).items():
             row |= _errors(name, runs)
         yield row | {"change": _change(row["mstar_test"], row["last_test"])}
     yield from _published(study)
@@ -88,8 +96,8 @@ def _change(error: float, reference: float) -> float:
 
 
 def _full(study: Mapping[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
-    """Full BPTT of the same model and series, in stage two."""
-    found = runs[(runs["regime"] == "bptt") & runs["retrained"]]
+    """Full BPTT of the same model and series."""
+    found = runs[runs["regime"] == "bptt"]
     for name in MODEL:
         found = found[found[name] == study[name]]
     return found
@@ -107,7 +115,7 @@ def _published(study: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if study["split"] != "paper" or place not in forecasting_tables().index:
         return
     values = forecasting_tables().loc[place]
-    row = study | {"rule": PUBLISHED, "m_star": int(values["m_star"]), "seeds": 1, "m_tried": nan}
+    row = study | {"stage": 2, "rule": PUBLISHED, "m_star": int(values["m_star"]), "seeds": 1, "m_tried": nan}
     row["budget"] = f"{FORECASTING_EPOCHS[study['dataset']]} epochs"
     for name in ("last", "mstar", "stateful", "bptt"):
         row |= {f"{name}_train": values[f"{name}_train"], f"{name}_test_paper": values[f"{name}_test"]}
@@ -127,12 +135,12 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
         ],
         notes=[
             "The forecast at the end of each look-back window of N samples, mean squared error over all windows and "
-            "horizons. m* is chosen in stage one, trained on the training part; all errors are of stage two, trained "
-            "on training and validation together, with the scaler fitted there. change: test error at m* against "
-            "m = N-1, which scores one step a window, as is usual. The paper's divisor: the sum over the forecasts is "
-            "divided by the samples of the part, of which there are P-1 more. Median over seeds, of m* (least to "
-            "largest). "
-            f"{RULES_TOLD}. Test data decide nothing."
+            "horizons. m* is chosen in stage one, trained on the training part; "
+            + ("all errors are of stage two" if (rows["stage"] == 2).all() else "errors are of the stage told, two is")
+            + ", trained on training and validation together, with the scaler fitted there. change: test error at m* "
+            "against m = N-1, which scores one step a window, as is usual. The paper's divisor: the sum over the "
+            "forecasts is divided by the samples of the part, of which there are P-1 more. Median over seeds, of m* "
+            f"(least to largest). {RULES_TOLD}. Test data decide nothing."
             + (f" {PUBLISHED}: {PAPER_CITATION}." if (rows["rule"] == PUBLISHED).any() else ""),
             *_bad_ends(by_study(records)[place[0], place[1]]),
             f"Provenance: {provenance_of(behind, records)}",
@@ -151,7 +159,8 @@ def _bad_ends(records: Sequence[RunRecord]) -> Iterator[str]:
 
 
 def _readable(rows: pd.DataFrame, part: str) -> pd.DataFrame:
-    shown = pd.DataFrame(windows(rows) | choice(rows))
+    stage = {} if (rows["stage"] == 2).all() else {"stage": rows["stage"].astype(str)}
+    shown = pd.DataFrame(windows(rows) | stage | choice(rows))
     shown["seeds"] = rows["seeds"].astype(str)
     for name, heading in VALUES.items():
         errors = rows[f"{name}_{part}"]

@@ -98,8 +98,7 @@ def _version(name: str) -> str:
 
 @cache
 def device() -> str:
-    """The processor: its name, with family and model where these are known, since generations of different speed share a
-    name."""
+    """The processor: its name, and where they are known family and model, since generations of other speed share it."""
     try:
         described = Path("/proc/cpuinfo").read_text()
     except OSError:

@@ -88,8 +88,23 @@ def test_runs_that_did_not_end_well_are_shown_and_counted(runs):
     assert not any("diverged" in note for note in forecasting_table(study_of(runs), forecasts(runs), runs).notes)
 
 
-def test_stage_one_alone_is_no_row(runs):
-    assert not len(forecasting_study(forecasts(runs[:3])))
+def test_stage_one_alone_has_its_own_errors_and_says_so(runs):
+    """Beside a stateful run and full BPTT of stage one, not those of stage two."""
+    one = [*runs[:3], forecast_run(N - 1, 0.3, 0.3, 5.0, **CARRIED), forecast_run(N - 1, 0.2, 0.2, 6.0, **FULL)]
+    rows = study_of(one)
+    assert rows["stage"].tolist() == [1, 1]
+    assert rows.loc[0, ["m_star", "mstar_train", "mstar_test", "bptt_test"]].tolist() == [5, 2.0, 7.0, 6.0]
+    table = forecasting_table(rows, forecasts(one), one)
+    assert table.blocks[0].rows["stage"].tolist() == ["1", "1"]
+    assert "errors are of the stage told" in table.notes[0]
+    assert study_of([*one, *runs])["bptt_test"].tolist() == [2.0, 2.0]
+
+
+def test_stage_two_alone_is_no_row(runs):
+    assert not len(forecasting_study(forecasts(runs[3:])))
+
+
+def test_what_is_no_forecast_is_no_row():
     assert not len(forecasting_study(forecasts([record(0, 1.0, 1.0, 1.0)])))
 
 
@@ -117,6 +132,7 @@ def test_the_table_reads(runs):
     assert test["m*"].tolist() == ["5", "5"]
     assert test.iloc[0][["N", "m = 0", "full BPTT", "change %"]].tolist() == ["12", "0.9000", "2.000", "-45.5"]
     assert paper["m = N-1"].tolist() == ["0.9900", "0.9900"]
+    assert "stage" not in test
     assert "change %" not in train
     assert "runs: 14" in table.notes[-1]
 
