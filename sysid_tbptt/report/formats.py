@@ -83,9 +83,11 @@ def to_latex(table: Table) -> str:
 
 
 def _tabular(block: Block) -> str:
+    """Columns go by number, since pandas takes for one what Python does: the headings a and ª."""
     rows = _marked(block, _escaped, r"\textbf{{{}}}")
-    columns = "".join(side[0] for side in _alignment(block))
-    return rows.style.hide(axis="index").to_latex(hrules=True, column_format=columns)
+    headings, columns = list(rows), "".join(side[0] for side in _alignment(block))
+    numbered = rows.set_axis(range(len(headings)), axis="columns").style.hide(axis="index")
+    return numbered.format_index(headings.__getitem__, axis="columns").to_latex(hrules=True, column_format=columns)
 
 
 def _marked(block: Block, escaped: Callable[[str], str], bold: str) -> pd.DataFrame:

@@ -232,13 +232,13 @@ from tests.conftest import config_of
 from sysid_tbptt.runs import harness
 from sysid_tbptt.training.engines import reference
 reference._TURN_SECONDS = 0.0
-configs = [config_of(dataset={log!r}, split="file", burn_in=m, steps=1500, validate_every=50) for m in (0, 3)]
+configs = [config_of(dataset={log!r}, split="file", burn_in=m, steps={steps}, validate_every=50) for m in (0, 3)]
 harness.train(configs, results={results!r}, engine="reference", workers={workers}, checkpoint_s=0.0)
 """
 
 
-def script(own_log, results, workers=1):
-    code = SCRIPT.format(cwd=str(Path.cwd()), log=str(own_log), results=str(results), workers=workers)
+def script(own_log, results, workers=1, steps=1500):
+    code = SCRIPT.format(cwd=str(Path.cwd()), log=str(own_log), results=str(results), workers=workers, steps=steps)
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True)
 
 
@@ -296,7 +296,7 @@ def alive(group):
 
 
 def test_interrupt_saves_the_state_and_ends(own_log, tmp_path):
-    process, began = script(own_log, tmp_path), time.time()
+    process, began = script(own_log, tmp_path, steps=1_000_000), time.time()
     while not written_since(tmp_path, began):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
