@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..config import RunConfig
 from ..errors import DataError
 from .scaler import Scaler
 from .series import Dataset, Series, Units
@@ -44,6 +45,13 @@ def _ahead(series: Series, horizon: int) -> Series:
     targets = following.transpose(0, 2, 1).reshape(len(following), -1)
     units = Units(series.units.u, series.units.y * horizon)
     return Series(series.u[: len(targets)], targets, series.dt, units, series.n_init, series.name)
+
+
+def look_back(config: RunConfig, data: Dataset) -> int:
+    """Inputs that a forecast is made from: N; after full BPTT, whose one window leaves one forecast, m + 1, so that
+    they begin with its first scored step."""
+    whole = {len(series) for series in data.train} == {config.seq_len}
+    return config.burn_in + 1 if whole else config.seq_len
 
 
 def first_forecast(series: Series, seq_len: int) -> int:

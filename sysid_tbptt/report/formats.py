@@ -85,8 +85,9 @@ def to_latex(table: Table) -> str:
 def _tabular(block: Block) -> str:
     """Columns go by number, since pandas takes for one what Python does: the headings a and ª."""
     rows = _marked(block, _escaped, r"\textbf{{{}}}")
-    headings, columns = list(rows), "".join(side[0] for side in _alignment(block))
-    numbered = rows.set_axis(range(len(headings)), axis="columns").style.hide(axis="index")
+    columns = "".join(side[0] for side in _alignment(block))
+    headings: dict[object, str] = dict(enumerate(rows.columns))
+    numbered = rows.set_axis(list(headings), axis="columns").style.hide(axis="index")
     return numbered.format_index(headings.__getitem__, axis="columns").to_latex(hrules=True, column_format=columns)
 
 

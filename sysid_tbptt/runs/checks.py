@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from ..config import ALGORITHM_VERSION, ENGINES, RunConfig
-from ..data.horizon import first_forecast
+from ..data.horizon import first_forecast, look_back
 from ..data.series import Dataset, Series
 from ..errors import DataError, ModelError, StoreError, complaints, shown
 from ..registry import at_hand
@@ -216,11 +216,12 @@ def _measured(part: str, config: RunConfig, data: Dataset | None) -> _Measured |
     """None where the data are not at hand, or have no such part."""
     if data is None:
         return None
-    return _measured_of(part, config.dataset, config.split, config.horizon, config.seq_len if config.horizon else 0)
+    inputs = look_back(config, data) if config.horizon else 0
+    return _measured_of(part, config.dataset, config.split, config.horizon, inputs)
 
 
 @cache
-def _measured_of(part: str, dataset: str, split: str, horizon: int | None, seq_len: int) -> _Measured | None:
+def _measured_of(part: str, dataset: str, split: str, horizon: int | None, inputs: int) -> _Measured | None:
     data = at_hand(dataset, split, horizon)
     assert data is not None
     parts = {"train": data.train, "val": data.val} | {f"test set '{series.name}'": (series,) for series in data.test}
@@ -228,13 +229,13 @@ def _measured_of(part: str, dataset: str, split: str, horizon: int | None, seq_l
         return None
     records = parts[part]
     n_y = len(records[0].units.y) // (horizon or 1)
-    y = np.concatenate([series.y[_first(series, horizon, seq_len) :] for series in records])
+    y = np.concatenate([series.y[_first(series, horizon, inputs) :] for series in records])
     return _Measured(list(records[0].units.y[:n_y]), len(y), y.reshape(-1, n_y).var(axis=0))
 
 
-def _first(series: Series, horizon: int | None, seq_len: int) -> int:
-    """The sample from which outputs, or forecasts, are scored."""
-    return first_forecast(series, seq_len) if horizon else series.n_init
+def _first(series: Series, horizon: int | None, inputs: int) -> int:
+    """The sample from which outputs, or forecasts from so many inputs, are scored."""
+    return first_forecast(series, inputs) if horizon else series.n_init
 
 
 def _wrong_size(found: _Scores, measured: _Measured | None) -> str | None:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from ..config import RunConfig
 from ..data.horizon import first_forecast
 from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
@@ -36,12 +35,6 @@ def forecast(module: torch.nn.Module, u: Float32[np.ndarray, "T n_u"], seq_len: 
         made = [module(batch)[:, -1] for batch in windows.split(max(1, min(_BATCH, _SAMPLES // seq_len)))]
     module.train(training)
     return torch.cat(made).numpy()
-
-
-def look_back(config: RunConfig, lengths: Sequence[int]) -> int:
-    """Inputs that a forecast is made from: N; after full BPTT, whose one window leaves one forecast, m + 1, so that
-    they begin with its first scored step."""
-    return config.burn_in + 1 if set(lengths) == {config.seq_len} else config.seq_len
 
 
 def check_windows(data: Dataset, seq_len: int) -> None:

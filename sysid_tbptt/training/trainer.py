@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from ..config import RunConfig
+from ..data.horizon import look_back
 from ..data.series import Dataset
 from ..errors import ModelError, one_line
 from ..models.rnn import Recurrent
 from ..registry import build_model
 from .engines import Engine
 from .evaluate import Metrics, evaluate_and_keep
-from .forecasts import check_windows, evaluate_forecasts, look_back
+from .forecasts import check_windows, evaluate_forecasts
 from .inputs import check_init_outputs, width
 from .job import Control, Job, Trained
 from .windows import BatchOrder, layout
@@ -54,7 +55,7 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
     """
     check_init_outputs(config.init_outputs, data.n_init, data.name)
     if data.horizon:
-        check_windows(data, look_back(config, [len(series) for series in data.train]))
+        check_windows(data, look_back(config, data))
     n_in = width(data.n_u, data.n_y, config.init_outputs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -112,7 +113,7 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     y_hat: dict[str, np.ndarray] = {}
     config = job.config
     if trained.status == "ok" and data.horizon:
-        metrics = evaluate_forecasts(job.module, trained.weights, data, look_back(config, job.lengths))
+        metrics = evaluate_forecasts(job.module, trained.weights, data, look_back(config, data))
     elif trained.status == "ok":
         burn_in = config.burn_in if trained.optimum else None
         metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, config.init_outputs, burn_in)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sysid_tbptt.config import ALGORITHM_VERSION
+from sysid_tbptt.data.horizon import ahead
 from sysid_tbptt.data.series import Dataset
 from sysid_tbptt.errors import StoreError
 from sysid_tbptt.registry import load_dataset
@@ -131,25 +132,26 @@ def test_what_is_wrong_is_told_by_file_and_line(written, changes, expected):
     assert bool(found.errors) is not expected.startswith("warning")
 
 
+def forecast_of(results, **windows):
+    """The file of a run of forecasts, as the harness writes it."""
+    fields = {"dataset": DATASET, "split": load_dataset(DATASET).split, "model": "gru", "hidden_size": 4}
+    train([config_of(**fields, horizon=3, steps=2, **windows)], results=results, workers=1)
+    return next(results.rglob("*.jsonl"))
+
+
 @pytest.fixture
 def forecast(tmp_path):
-    """The file of a run of forecasts, as the harness writes it."""
-    config = config_of(
-        dataset=DATASET,
-        split=load_dataset(DATASET).split,
-        model="gru",
-        hidden_size=4,
-        horizon=3,
-        seq_len=12,
-        batch_size=8,
-        steps=2,
-    )
-    train([config], results=tmp_path / "results", workers=1)
-    return next((tmp_path / "results").rglob("*.jsonl"))
+    return forecast_of(tmp_path / "results", seq_len=12, batch_size=8)
 
 
 def test_forecasts_pass(forecast):
     assert check([forecast]).errors == []
+
+
+def test_forecasts_after_full_bptt_pass(tmp_path):
+    """They are made from m + 1 inputs, not from the whole record."""
+    whole = len(ahead(load_dataset(DATASET), 3).train[0])
+    assert check([forecast_of(tmp_path / "results", seq_len=whole, burn_in=5, batch_size=1)]).errors == []
 
 
 @pytest.mark.parametrize(

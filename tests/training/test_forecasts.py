@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 import torch
 
-from sysid_tbptt.data.horizon import ahead
+from sysid_tbptt.data.horizon import ahead, look_back
 from sysid_tbptt.errors import ConfigError
 from sysid_tbptt.training import forecasts
 from sysid_tbptt.training.engines import load_engine
-from sysid_tbptt.training.forecasts import evaluate_forecasts, look_back
+from sysid_tbptt.training.forecasts import evaluate_forecasts
 from sysid_tbptt.training.job import Control
 from sysid_tbptt.training.trainer import run
 from tests.conftest import make_dataset
@@ -113,8 +113,8 @@ def test_long_windows_are_taken_a_few_at_a_time(job, data, monkeypatch):
 def test_full_bptt_is_scored_by_look_backs_to_its_first_scored_step(job, data, config):
     """Its one window would leave a single forecast."""
     whole = len(data.train[0])
-    assert look_back(config(seq_len=N, burn_in=3), [whole]) == N
-    assert look_back(config(seq_len=whole, burn_in=3), [whole]) == 4
+    assert look_back(config(seq_len=N, burn_in=3), data) == N
+    assert look_back(config(seq_len=whole, burn_in=3), data) == 4
     made = job(data=data, **FIELDS | {"seq_len": whole, "burn_in": 3, "batch_size": 1, "steps": 2})
     outcome = run(made, data, load_engine("cpu"), Control())
     assert outcome.metrics["train"]["n_scored"] == whole - max(3, data.train[0].n_init)
