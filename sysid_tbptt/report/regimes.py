@@ -22,9 +22,32 @@ def finished(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparable(runs: pd.DataFrame, study: list[str]) -> pd.DataFrame:
-    """The rows at those m that were run with all the seeds of the study; ``study`` names what its runs share."""
+    """The rows of which each study has every m with every seed; ``study`` names what the runs of one share.
+
+    Where a study lacks some, as while it is under way, the seeds and m that keep the most runs: with m = 0, if that
+    was run, and more than one m, if there can be.
+    """
     seeds = [runs.groupby(names)["seed"].transform("nunique") for names in ([*study, "burn_in"], study)]
-    return runs[seeds[0] == seeds[1]]
+    lacking = (seeds[0] != seeds[1]).groupby([runs[name] for name in study]).transform("any").astype(bool)
+    kept = [part.index[_complete(part)] for _, part in runs[lacking].groupby(study)]
+    return runs[~lacking | runs.index.isin([row for rows in kept for row in rows])]
+
+
+def _complete(part: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows of a study are kept."""
+    seeds: dict[int, set[int]] = {}
+    for m, seed in zip(part["burn_in"], part["seed"], strict=True):
+        seeds.setdefault(m, set()).add(seed)
+    of_all = set.intersection(*seeds.values())
+    sets = [seeds.get(0, of_m) & of_m for of_m in (of_all, *seeds.values())]
+
+    def worth(chosen: set[int]) -> tuple[bool, int, int]:
+        values = sum(chosen <= of_m for of_m in seeds.values())
+        return values > 1, values * len(chosen), len(chosen)
+
+    best = max(sorted(filter(None, sets), key=sorted), key=worth)
+    values = [m for m, of_m in seeds.items() if best <= of_m]
+    return part["burn_in"].isin(values) & part["seed"].isin(best)
 
 
 def stateful(of_model: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:

@@ -31,12 +31,13 @@ def test_rules_that_agree_choose_together():
     assert one.chosen == {5: "paper, val"}
 
 
-def test_an_m_with_other_seeds_is_left_out():
-    """m = 0 and m = 5 have two seeds each, but not the same."""
-    runs = [record(m, 1.0, 1.0, 1.0, seed=seed) for m, seeds in ((0, (0, 1)), (5, (1, 2))) for seed in seeds]
-    assert found(*runs) == []
+def test_only_the_seeds_that_every_m_has_are_compared():
+    """m = 0 and m = 5 have two seeds each, and share one; then both have three, and m = 8 has one."""
+    runs = [record(m, 1.0, 1.0, seed + 1.0, seed=seed) for m, seeds in ((0, (0, 1)), (5, (1, 2))) for seed in seeds]
+    (one,) = found(*runs)
+    assert [point.test_by_seed for point in one.points.values()] == [(2.0,), (2.0,)]
     (one,) = found(*runs, record(0, 1.0, 1.0, 1.0, seed=2), record(5, 1.0, 1.0, 1.0, seed=0), record(8, 1.0, 1.0, 1.0))
-    assert list(one.points) == [0, 5]
+    assert (list(one.points), one.seeds) == ([0, 5], 3)
 
 
 def test_what_stands_beside_is_of_the_same_windows():
