@@ -12,6 +12,7 @@ import pandas as pd
 PAPER_CITATION = "Schiller, Heinrich, Lopez, Müller, ICLR 2026 (arXiv 2602.10911)"
 PAPER_EPOCHS = {"silverbox": 400, "wiener_hammerstein": 400, "rlc": 1500}
 FORECASTING_EPOCHS = {"electricity": 400, "traffic": 400, "solar": 300}
+FORECASTING_LEARNING_RATES = {"electricity": 5e-5, "traffic": 5e-5, "solar": 2e-4}
 PAPER_LEARNING_RATES = {"silverbox": 1e-4, "wiener_hammerstein": 1e-4, "rlc": 3e-4}
 
 _VALUES = [f"{value}_{part}" for part in ("train", "test") for value in ("m0", "mstar", "stateful", "bptt")]
@@ -21,6 +22,13 @@ def is_papers(run: Mapping[str, Any]) -> bool:
     """Whether a row of `frame` is of the paper's experiment, whatever its N, m, regime, budget and seed."""
     papers = {"split": "paper", "model": "lstm", "hidden_size": 8, "batch_size": 100}
     papers["setting"] = f"learning_rate={PAPER_LEARNING_RATES.get(run['dataset'])}"
+    return all(run[name] == value for name, value in papers.items())
+
+
+def is_papers_forecast(run: Mapping[str, Any]) -> bool:
+    """The same of the paper's forecasting section."""
+    papers = {"split": "paper", "model": "lstm", "hidden_size": 96, "batch_size": 24}
+    papers["setting"] = f"horizon=96, learning_rate={FORECASTING_LEARNING_RATES.get(run['dataset'])}"
     return all(run[name] == value for name, value in papers.items())
 
 

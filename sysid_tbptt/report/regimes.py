@@ -51,20 +51,26 @@ def _complete(part: pd.DataFrame) -> pd.Series[bool]:
 
 
 def stateful(of_model: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
-    """The runs with carried state on the same windows, at their least m."""
-    runs = of_model[of_model["regime"] == "stateful"]
+    """The runs with carried state on the same windows, at their usual m."""
+    return _usual_m(on_windows(of_model[of_model["regime"] == "stateful"], study))
+
+
+def on_windows(runs: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
+    """Those on the study's windows, of its budget."""
     for name in WINDOWS:
         runs = runs[runs[name] == study[name]]
-    return _least_m(runs)
+    return runs
 
 
 def bptt(of_model: pd.DataFrame, budget: str) -> pd.DataFrame:
-    """The runs on the whole record at their least m: of the same budget in steps, or of the most epochs, since an
+    """The runs on the whole record at their usual m: of the same budget in steps, or of the most epochs, since an
     epoch is one step."""
     runs = of_model[of_model["regime"] == "bptt"]
     same = runs["epochs"] == runs["epochs"].max() if budget.endswith("epochs") else runs["budget"] == budget
-    return _least_m(runs[same])
+    return _usual_m(runs[same])
 
 
-def _least_m(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs[runs["burn_in"] == runs["burn_in"].min()]
+def _usual_m(runs: pd.DataFrame) -> pd.DataFrame:
+    """The least; of forecasts, which usually are trained at the last step of a window, the largest."""
+    m = runs["burn_in"]
+    return runs[m == (m.max() if runs["horizon"].notna().any() else m.min())]

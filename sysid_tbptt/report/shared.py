@@ -7,6 +7,7 @@ import pandas as pd
 VARYING = {
     "split": "split",
     "revision": "data revision",
+    "data": "data files",
     "test_set": "test set",
     "model": "model",
     "hidden_size": "H",
@@ -15,7 +16,7 @@ VARYING = {
 }
 """Columns shown where they vary, and their headings."""
 
-VARYING_WORDS = ("split", "data revision", "test set", "model", "setting")
+VARYING_WORDS = ("split", "data revision", "data files", "test set", "model", "setting")
 """Those that are words."""
 
 STUDY_WORDS = (*VARYING_WORDS, "budget", "rule")
@@ -24,8 +25,7 @@ STUDY_WORDS = (*VARYING_WORDS, "budget", "rule")
 
 def varying(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
     """The columns that vary, of those that there are, by heading, as text."""
-    there = {name: heading for name, heading in VARYING.items() if name in table}
-    return {heading: table[name].astype(str) for name, heading in there.items() if table[name].nunique() > 1}
+    return {heading: table[name].astype(str) for name, heading in _there(table) if table[name].nunique() > 1}
 
 
 def windows(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
@@ -40,5 +40,9 @@ def choice(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
 
 def shared(table: pd.DataFrame) -> str:
     """What all rows have in common, and no column shows."""
-    alike = {heading: table[name].iloc[0] for name, heading in VARYING.items() if table[name].nunique() == 1}
+    alike = {heading: table[name].iloc[0] for name, heading in _there(table) if table[name].nunique() == 1}
     return ", ".join(f"{heading} {value}" for heading, value in alike.items() if value != "")
+
+
+def _there(table: pd.DataFrame) -> list[tuple[str, str]]:
+    return [(name, heading) for name, heading in VARYING.items() if name in table]

@@ -21,7 +21,7 @@ KEY = [*MODEL, *WINDOWS]
 MACHINE = ["engine", "device", "threads"]
 """Processor times are comparable where these are the same."""
 
-_USED = [*KEY, *MACHINE, "regime", "epochs", "burn_in", "seed", "steps_done", "train_cpu_s"]
+_USED = [*KEY, *MACHINE, "regime", "horizon", "epochs", "burn_in", "seed", "steps_done", "train_cpu_s"]
 _USED += ["train_mse", "val_mse", "test_mse"]
 """Columns of a run that is looked at; to cut a frame takes as long as it has columns."""
 

@@ -170,7 +170,7 @@ def _check_end(record: RunRecord) -> Iterator[str]:
         yield f"engine {shown(record.engine)}, expected one of {', '.join(known)}; run it again"
     if record.status != "ok" and not record.reason:
         yield f"{record.status}, and no reason is told; run it again"
-    planned = config.steps if record.engine in stepping and not (config.epochs or config.patience) else None
+    planned = config.steps if record.engine in stepping and not config.patience else None
     if record.status == "ok" and planned not in (None, record.steps_done):
         yield f"{record.steps_done} steps, expected {planned} of its config; run it again"
 

@@ -17,7 +17,7 @@ STAGE_TWO = {0: 0.8, 5: 0.5, N - 1: 1.0}
 
 
 def forecast_run(m, train, val, test, **fields):
-    run = record(m, train, val, test, horizon=P, **fields)
+    run = record(m, train, val, test, **{"horizon": P} | fields)
     paper = {"test": run.metrics["test"]["test"] | {"mse_paper": 0.9 * test}}
     return run.model_copy(update={"metrics": run.metrics | {"test": paper}})
 
@@ -79,7 +79,7 @@ def test_runs_that_did_not_end_well_are_shown_and_counted(runs):
     table = forecasting_table(rows, forecasts(ill), [*ill, failed])
     test, paper, train = (block.rows for block in table.blocks)
     assert rows["mstar_test_max"].tolist() == [inf, inf]
-    assert test["at m*"].tolist() == ["0.6000"] * 2
+    assert test["at m*"].tolist() == ["0.6000 (0.5000 to diverged)"] * 2
     for shown in (test, paper, train):
         assert shown["m = N-1"].tolist() == ["diverged"] * 2
     assert test["change %"].tolist() == [MISSING, MISSING]
@@ -108,15 +108,97 @@ def test_what_is_no_forecast_is_no_row():
     assert not len(forecasting_study(forecasts([record(0, 1.0, 1.0, 1.0)])))
 
 
-def test_the_papers_weights_hold_for_its_own_series_and_its_values_stand_beside(runs):
+PAPERS = {"dataset": "electricity", "split": "paper", "seq_len": 48, "hidden_size": 96, "batch_size": 24}
+PAPERS |= {"horizon": 96, "learning_rate": 5e-5}
+
+
+def both_stages(**fields):
+    one = [forecast_run(m, *errors, 7.0, **fields) for m, errors in STAGE_ONE.items()]
+    split = f"{fields.get('split', 'made')}-retrain"
+    return [*one, *(forecast_run(m, 0.1, 0.1, e, **fields | {"split": split}) for m, e in STAGE_TWO.items())]
+
+
+def test_the_papers_weights_hold_for_its_own_series_and_its_values_stand_beside():
     """On electricity the paper's rule looks at the training error alone: m* is 0."""
-    fields = {"dataset": "electricity", "split": "paper", "seq_len": 48, "hidden_size": 96}
-    ours = [forecast_run(m, *errors, 7.0, **fields) for m, errors in STAGE_ONE.items()]
-    ours += [forecast_run(m, 0.1, 0.1, e, **fields | {"split": "paper-retrain"}) for m, e in STAGE_TWO.items()]
-    rows = forecasting_study(forecasts(ours)).set_index("rule")
+    rows = forecasting_study(forecasts(both_stages(**PAPERS))).set_index("rule")
     assert rows["m_star"].to_dict() == {"paper": 0, "val": 5, "published": 10}
     assert rows.loc["published", "mstar_test_paper"] == 0.146
     assert rows.loc["published", "change"] == pytest.approx(0.146 / 0.150 - 1)
+
+
+def test_published_values_stand_beside_the_papers_own_experiment_once():
+    budgets = [run for steps in (30, 9) for run in both_stages(**PAPERS, steps=steps)]
+    assert forecasting_study(forecasts(budgets))["rule"].tolist() == ["paper", "val", "published", "paper", "val"]
+    for other in ({"model": "gru"}, {"hidden_size": 8}, {"horizon": 4}, {"batch_size": 8}, {"learning_rate": 1e-3}):
+        assert "published" not in set(forecasting_study(forecasts(both_stages(**PAPERS | other)))["rule"])
+
+
+def test_what_stands_beside_is_of_the_same_setting_budget_and_last_m(runs):
+    more = {"m": 0, "train": 0.2, "val": 0.2, "split": "made-retrain"}
+    others = [
+        forecast_run(**more, test=9.0, **CARRIED),
+        forecast_run(**more, test=6.0, **FULL, steps=7),
+        forecast_run(**more, test=7.0, **FULL, learning_rate=0.5),
+        forecast_run(**more, test=8.0, **FULL),
+    ]
+    carried = both_stages(batch_size=CARRIED["batch_size"])
+    rows = forecasting_study(forecasts([*runs, *carried, *others])).set_index("batch_size")
+    assert rows["bptt_test"].tolist() == [2.0] * 4
+    assert rows.loc[CARRIED["batch_size"], "stateful_test"].tolist() == [3.0] * 2
+    assert rows.loc[8, "stateful_test"].isna().all()
+
+
+def test_seeds_are_those_of_the_errors_that_are_shown(runs):
+    more = [forecast_run(m, *errors, 7.0, seed=seed) for seed in (1, 2, 3) for m, errors in STAGE_ONE.items()]
+    assert study_of([*runs, *more])["seeds"].tolist() == [3, 3]
+    assert study_of([*runs[:3], *more, *runs[3:6]])["seeds"].tolist() == [1, 1]
+
+
+def test_stage_two_that_diverged_throughout_is_told(runs):
+    ill = [run if run.config.split == "made" else diverged(run) for run in runs]
+    rows = study_of(ill)
+    assert rows["stage"].tolist() == [2, 2]
+    assert rows["mstar_test"].tolist() == [inf, inf]
+    assert "11 runs diverged" in " ".join(forecasting_table(rows, forecasts(ill), ill).notes)
+
+
+def of_data(runs, checksum, revision, day=1):
+    data = {"sha256": {"log.csv": checksum}, "revision": revision}
+    told = {"data": data, "time": f"2026-01-{day:02d}T00:00:00+00:00"}
+    return [run.model_copy(update={"provenance": run.provenance | told}) for run in runs]
+
+
+def test_a_log_that_has_grown_is_another_series():
+    """The stages differ in revision by nature, and share the file."""
+    before, after = both_stages(), [forecast_run(*one) for one in [(m, *e, 7.0) for m, e in STAGE_ONE.items()]]
+    one, two = of_data(before[:3], "aaa", "1"), of_data(before[3:], "aaa", "2")
+    rows = forecasting_study(forecasts([*one, *two, *of_data(after, "bbb", "3", day=2)]))
+    assert rows[["data", "stage"]].drop_duplicates().values.tolist() == [["aaa", 2], ["bbb", 1]]
+    assert forecasting_table(rows, forecasts(before), before).blocks[0].rows["data files"].tolist() == [
+        "aaa",
+        "aaa",
+        "bbb",
+        "bbb",
+    ]
+
+
+def test_of_two_cuts_of_one_file_the_last_counts():
+    early, late = both_stages(), [forecast_run(m, *e, 70.0) for m, e in STAGE_ONE.items()]
+    late += [forecast_run(m, 0.1, 0.1, 10 * e, split="made-retrain") for m, e in STAGE_TWO.items()]
+    made = [
+        run
+        for runs, revision, day in ((late[:3], "3", 3), (late[3:], "4", 4), (early[:3], "1", 1), (early[3:], "2", 2))
+        for run in of_data(runs, "aaa", revision, day)
+    ]
+    assert forecasting_study(forecasts(made))["mstar_test"].tolist() == [5.0, 5.0]
+
+
+def test_budgets_are_told_apart_and_what_a_study_is_of_is_told():
+    runs = [run for steps in (30, 9) for run in both_stages(steps=steps)]
+    table = forecasting_table(forecasting_study(forecasts(runs)), forecasts(runs), runs)
+    assert sorted(set(table.blocks[0].rows["budget"])) == ["30 steps", "9 steps"]
+    assert set(table.blocks[0].rows["of m"]) == {"3"}
+    assert "horizon=4" in table.blocks[0].heading and "split made" in table.blocks[0].heading
 
 
 def test_the_table_is_written_and_forecasts_stand_in_no_other(runs, tmp_path):

@@ -118,6 +118,7 @@ def test_what_the_harness_writes_passes_with_its_predictions(tmp_path):
         ({"metrics__val__n_scored": lambda n: n - 1}, r"scores of val: n_scored=\d+, expected"),
         ({"metrics__train__mse_scaled": None}, "scores of train: key 'mse_scaled'"),
         ({"metrics__test": lambda test: {"high": test["test"]}}, "test sets high, expected test"),
+        ({"config__epochs": 3, "steps_done": 1}, r"1 steps, expected \d+ of its config; run it again"),
         ({"provenance__git__dirty": True}, r"warning: .*changed code \(commit 000000000000, dirty\); commit, and run"),
         ({"provenance__git": None}, "warning: .*no git commit is told"),
     ],
