@@ -15,7 +15,9 @@ from .trained import Trained, add_weights, load_trained
 def add(commands: Any) -> None:
     command = commands.add_parser("score", help="score trained weights by free-run simulation, or by forecasts")
     add_weights(command, needs_dataset=True)
-    command.add_argument("--seq-len", type=positive, metavar="N", help="inputs that a forecast is made from; after full BPTT m + 1")
+    command.add_argument(
+        "--seq-len", type=positive, metavar="N", help="inputs that a forecast is made from; after full BPTT m + 1"
+    )
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(command=_score)
 
