@@ -25,6 +25,7 @@ COLUMNS = [
     "seeds",
     *(f"{value}_{part}" for part in PARTS for value in VALUES),
     *(f"{value}_{part}_{end}" for part in PARTS for value in ERRORS for end in SPREAD),
+    *(f"{value}_seeds" for value in ERRORS),
 ]
 PUBLISHED = "published"
 
@@ -32,9 +33,9 @@ PUBLISHED = "published"
 def burn_in_table(studies: Iterable[Study]) -> pd.DataFrame:
     """Rows by N and rule; MSE in standardised units: median, least and largest over seeds.
 
-    ``change`` is that of m* against m = 0 of the same N, in percent; ``m_tried`` counts the values of m to choose from.
-    The error of a diverged run is infinite. What was not run is missing. Rows of the rule "published" hold the paper's
-    values for the same data, model and N.
+    ``change`` is that of m* against m = 0 of the same N, in percent; ``m_tried`` counts the values of m to choose from,
+    ``seeds`` the seeds of the study and ``<error>_seeds`` those of an error. The error of a diverged run is infinite.
+    What was not run is missing. Rows of the rule "published" hold the paper's values for the same data, model and N.
     """
     rows = [row for study in studies for row in _rows(study)]
     return pd.DataFrame(rows, columns=COLUMNS).drop_duplicates(ignore_index=True)
@@ -58,11 +59,12 @@ def _changes(row: dict[str, Any]) -> dict[str, float]:
 
 
 def _errors(name: str, point: Point | None) -> dict[str, float]:
-    """Median, least and largest error over the seeds; none where nothing was run."""
+    """Median, least and largest error over the point's seeds, and their number; none where nothing was run."""
     if point is None:
         return {}
     ends = {"": "median"} | {f"_{end}": end for end in SPREAD}
-    return {f"{name}_{part}{told}": point.error(part, end) for part in PARTS for told, end in ends.items()}
+    errors = {f"{name}_{part}{told}": point.error(part, end) for part in PARTS for told, end in ends.items()}
+    return errors | {f"{name}_seeds": point.seeds}
 
 
 def _published(study: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..runs.record import RunRecord
+from .sources import commits, devices, once
 
 _SHOWN = ("sysid-tbptt", "torch", "numba", "nonlinear-benchmarks")
 
@@ -22,25 +23,21 @@ def provenance_line(records: Sequence[RunRecord]) -> str:
     parts = {
         "runs": str(len(records)),
         "not ended well": str(n_bad) if (n_bad := sum(record.status != "ok" for record in records)) else "",
-        "suite": _once(record.config.suite for record in records),
-        "seeds": _once(record.config.seed for record in records),
-        "protocol": _once(_at(source, "data", "protocol") for source in sources),
-        "data revision": _once(str(_at(source, "data", "revision") or "")[:12] for source in sources),
-        "engine": _once(record.engine for record in records),
+        "suite": once(record.config.suite for record in records),
+        "seeds": once(record.config.seed for record in records),
+        "protocol": once(_at(source, "data", "protocol") for source in sources),
+        "data revision": once(str(_at(source, "data", "revision") or "")[:12] for source in sources),
+        "engine": once(record.engine for record in records),
         "versions": ", ".join(f"{name} {text}" for name in _SHOWN if (text := _versions(sources, name))),
-        "commit": _once(_commit(source) for source in sources),
-        "device": _once(source.get("device") for source in sources),
+        "commit": commits(sources),
+        "device": devices(sources),
         "made": _span(str(source.get("time") or "")[:10] for source in sources),
     }
     return "; ".join(f"{name}: {text}" for name, text in parts.items() if text)
 
 
-def _once(values: Iterable[Any]) -> str:
-    return ", ".join(str(value) for value in sorted({value for value in values if value not in (None, "")}))
-
-
 def _versions(sources: Iterable[dict[str, Any]], name: str) -> str:
-    return _once(_at(source, "versions", name) for source in sources)
+    return once(_at(source, "versions", name) for source in sources)
 
 
 def _span(dates: Iterable[str]) -> str:
@@ -53,8 +50,3 @@ def _at(source: dict[str, Any], *keys: str) -> Any:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def _commit(source: dict[str, Any]) -> str | None:
-    commit = _at(source, "git", "commit")
-    return commit and commit[:10] + (" (changed since)" if _at(source, "git", "dirty") else "")

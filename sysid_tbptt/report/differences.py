@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
-from math import nan
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..config import RunConfig
 from ..runs.predictions import read_predictions
 from ..runs.record import RunRecord
 from .caption import provenance_line
@@ -22,6 +24,7 @@ from .questions import seed_spread
 from .selection import PAPER, VAL
 from .stats import change
 from .studies import Point, Study
+from .studies import studies as studies_of
 
 NAME = "differences"
 FORECASTING = (
@@ -63,16 +66,18 @@ def differences(
     Raises:
         StoreError: simulated outputs of a run cannot be read.
     """
-    of_paper = [study for study in studies if _at_papers_budget(study.key)]
+    of_paper = _papers_studies(studies)
     if not of_paper:
         return None
     behind = [record for record in records if record.config.suite == suite]
     swapped = list(_r2(_papers_records(behind), outputs)) if outputs else []
-    rows = [*_of_studies(of_paper), *_epochs(behind), *_splits(of_paper, records), *swapped]
+    of_seed_0 = _papers_studies(studies_of(frame(record for record in behind if record.config.seed == 0)))
+    rows = [*_of_studies(of_paper, of_seed_0), *_epochs(behind), *_splits(of_paper, records), *swapped]
     table = pd.DataFrame([asdict(row) for row in rows]).astype({"seq_len": "Int64"})
     notes = [
         f"Test MSE × {MSE_SCALE} of the free-run simulation from a zero state, standardised units, medians over the "
-        "seeds. Only what records can show. Test data decide nothing.",
+        "seeds; beside what is published, seed 0 alone, as there. Only what records can show. Test data decide "
+        "nothing.",
         *([] if swapped else [NO_OUTPUTS]),
         FORECASTING,
         f"published: {PAPER_CITATION}, rounded as published",
@@ -85,10 +90,16 @@ def _at_papers_budget(run: Mapping[str, Any]) -> bool:
     return is_papers(run) and run["budget"] == f"{PAPER_EPOCHS[run['dataset']]} epochs"
 
 
-def _of_studies(studies: Sequence[Study]) -> Iterator[Difference]:
-    for row in (_selection, _cap, _published_m, _published_errors):
-        for study in studies:
-            yield from row(study)
+def _papers_studies(studies: Iterable[Study]) -> list[Study]:
+    return [study for study in studies if _at_papers_budget(study.key)]
+
+
+def _of_studies(studies: Sequence[Study], of_seed_0: Sequence[Study]) -> Iterator[Difference]:
+    """What is published is of seed 0."""
+    for rows, of in (((_selection, _cap), studies), ((_published_m, _published_errors), of_seed_0)):
+        for row in rows:
+            for study in of:
+                yield from row(study)
     for dataset, part in groupby(studies, key=lambda study: str(study.key["dataset"])):
         yield from _seeds(dataset, list(part))
 
@@ -178,14 +189,15 @@ def _seeds(dataset: str, studies: Sequence[Study]) -> Iterator[Difference]:
     if several.empty:
         yield Difference("one seed", dataset, None, "seed 0", "one seed here too", "not known: it takes more seeds")
     for row in several.to_dict("records"):
-        measured = f"{row['seeds']} seeds: spread {_in_percent(row['m0_spread'])} at m = 0, "
-        measured += f"{_in_percent(row['mstar_spread'])} at m* = {row['m_star']} ({row['rule']})"
+        measured = f"{row['seeds']} seeds: spread {_spread(row['m0_spread'])} at m = 0, "
+        measured += f"{_spread(row['mstar_spread'])} at m* = {row['m_star']} ({row['rule']})"
         effect = f"effect of m exceeds the spread: {row['exceeds']}"
         yield Difference("one seed", dataset, row["seq_len"], "seed 0", measured, effect)
 
 
-def _in_percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+def _spread(value: float) -> str:
+    shown = seed_spread.in_percent(value)
+    return f"{shown} %" if isfinite(value) else shown
 
 
 def _papers_records(records: Iterable[RunRecord]) -> list[RunRecord]:
@@ -248,24 +260,31 @@ def _scored(record: RunRecord) -> str:
     return f"{'; '.join(tests)}; first {n_init} not scored"
 
 
-def _r2(records: Iterable[RunRecord], outputs: Outputs) -> Iterator[Difference]:
+def _r2(records: Sequence[RunRecord], outputs: Outputs) -> Iterator[Difference]:
+    seeds = Counter(_place(record.config) for record in records)
     for record in records:
         path = outputs(record.run_id)
         if path.is_file():
             for prediction in read_predictions(path):
                 theirs, ours = r2(prediction.y_hat, prediction.y), r2(prediction.y, prediction.y_hat)
-                config = record.config
-                run = "stateful" if config.init_mode == "carry" else f"m = {config.burn_in}"
+                dataset, seq_len, run = place = _place(record.config)
+                seed = f", seed {record.config.seed}" if seeds[place] > 1 else ""
                 yield Difference(
                     "R2 with its arguments swapped",
-                    config.dataset,
-                    config.seq_len,
+                    dataset,
+                    seq_len,
                     "r2_score(prediction, truth)",
-                    f"{run}, {prediction.test_set}: {theirs:.5f} swapped, {ours:.5f} as defined",
+                    f"{run}{seed}, {prediction.test_set}: {theirs:.5f} swapped, {ours:.5f} as defined",
                     f"{ours - theirs:+.5f}",
                     theirs,
                     ours,
                 )
+
+
+def _place(config: RunConfig) -> tuple[str, int, str]:
+    """Data set, N and m of a run of the paper's: all but its seed."""
+    run = "stateful" if config.init_mode == "carry" else f"m = {config.burn_in}"
+    return config.dataset, config.seq_len, run
 
 
 def r2(y: np.ndarray, y_hat: np.ndarray) -> float:

@@ -150,6 +150,19 @@ def with_interval(value: float, low: float, high: float) -> str:
     return significant(value) if math.isnan(low) else f"{significant(value)} [{significant(low)}, {significant(high)}]"
 
 
+def with_range(
+    median: float, least: float, largest: float, seeds: int | float, shown: Callable[[float], str] = mse
+) -> str:
+    """``median (least to largest)`` over ``seeds``, those of these numbers; the median alone where there is one seed,
+    or NaN, where the number is not known."""
+    return f"{shown(median)} ({shown(least)} to {shown(largest)})" if seeds > 1 else shown(median)
+
+
+def counts(one: int, other: int) -> str:
+    """A count that two sides share, or both."""
+    return str(one) if one == other else f"{one} against {other}"
+
+
 def percent(value: float) -> str:
     """A relative change in percent, with its sign."""
     return MISSING if math.isnan(value) else f"{100 * value:+z.1f}"

@@ -19,10 +19,14 @@ from scipy.stats import linregress, t
 from ..runs.record import RunRecord
 from .caption import provenance_of
 from .formats import MISSING, Block, Table
-from .frame import revision
+from .frame import frame
+from .regimes import WINDOWS
+from .shared import STUDY_WORDS, windows
+from .studies import MODEL
 
 PROBLEMS = ("zero", "coupled", "free")
-PLACE = ["suite", "dataset", "split", "revision", "model", "seq_len"]
+PLACE = ["suite", *MODEL, *WINDOWS, "seed"]
+"""What the runs of one study share, and its test set."""
 LOSS_SCALE = 1e4
 """Tables to read show mean squared errors times this."""
 _TIMES = f"× {LOSS_SCALE:.0e}".replace("e+0", "e")
@@ -32,7 +36,7 @@ MIN_POINTS = 3
 
 
 def initial_states(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """One row a study and m at which zero and coupled initial states were both solved; standardised units.
+    """One row a study, test set and m at which zero and coupled initial states were both solved; standardised units.
 
     ``loss_*`` is the least training loss of each problem, ``regret`` that of ``zero`` less that of ``coupled``;
     ``w_hh_*`` and ``coercivity_*`` as in `sysid_tbptt.training.job.Optimum`; ``train_*`` and ``test_*`` the MSE of the
@@ -40,25 +44,19 @@ def initial_states(records: Iterable[RunRecord]) -> pd.DataFrame:
     of the difference of the two networks' outputs, each from the initial states it was trained with; ``rate`` is its
     factor from step to step, fitted over the burn-in phase, see `decay`.
     """
-    studies: dict[tuple[Any, ...], dict[int, dict[str, RunRecord]]] = {}
-    for record in records:
-        if record.optimum is not None:
-            config = record.config
-            place = (config.suite, config.dataset, config.split, revision(record), config.model, config.seq_len)
-            studies.setdefault(place, {}).setdefault(config.burn_in, {})[config.init_mode] = record
-    rows = [
-        dict(zip(PLACE, place, strict=True)) | _row(m, by_m[m])
-        for place, by_m in studies.items()
-        for m in sorted(by_m)
-        if {"zero", "coupled"} <= by_m[m].keys()
-    ]
+    solved = {record.run_id: record for record in records if record.optimum is not None}
+    place, rows = [*PLACE, "burn_in"], []
+    for key, part in frame(solved.values()).groupby(place):
+        runs = {mode: solved[run_id] for mode, run_id in zip(part["init_mode"], part["run_id"], strict=True)}
+        if {"zero", "coupled"} <= runs.keys():
+            rows.append(_row(dict(zip(place, key, strict=True)), runs))
     return pd.DataFrame(rows)
 
 
-def _row(m: int, runs: Mapping[str, RunRecord]) -> dict[str, Any]:
-    row: dict[str, Any] = {"burn_in": m}
+def _row(place: Mapping[str, Any], runs: Mapping[str, RunRecord]) -> dict[str, Any]:
+    row, m = dict(place), place["burn_in"]
     for problem in PROBLEMS:
-        row |= dict(_values(problem, runs.get(problem)))
+        row |= dict(_values(problem, runs.get(problem), place["test_set"]))
     difference = output_difference(runs["zero"], runs["coupled"])
     rate, low, high = decay(difference[:m])
     return row | {
@@ -71,15 +69,13 @@ def _row(m: int, runs: Mapping[str, RunRecord]) -> dict[str, Any]:
     }
 
 
-def _values(problem: str, record: RunRecord | None) -> Iterator[tuple[str, float]]:
+def _values(problem: str, record: RunRecord | None, test_set: str) -> Iterator[tuple[str, float]]:
     optimum = record.optimum if record else None
     for name in ("loss", "w_hh", "coercivity"):
         yield f"{name}_{problem}", getattr(optimum, name, nan)
+    scores = {"train": record.metrics["train"], "test": record.metrics["test"][test_set]} if record else {}
     for part in ("train", "test"):
-        scores = record.metrics[part] if record else {"mse_after_burn_in": nan}
-        if part == "test" and record:
-            (scores,) = record.metrics["test"].values()
-        yield f"{part}_{problem}", scores["mse_after_burn_in"]
+        yield f"{part}_{problem}", scores[part]["mse_after_burn_in"] if record else nan
 
 
 def output_difference(one: RunRecord, other: RunRecord) -> Float64[np.ndarray, " N"]:
@@ -102,16 +98,17 @@ def decay(difference: Float64[np.ndarray, " k"]) -> tuple[float, float, float]:
 
 def initial_states_table(rows: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
     """Rows of `initial_states` of one suite and data set as a table to read."""
+    solved = rows.drop_duplicates([name for name in (*PLACE, "burn_in") if name != "test_set"]).drop(columns="test_set")
     return Table(
         title=f"{rows['suite'].iloc[0]}: {rows['dataset'].iloc[0]}, trained initial states",
         blocks=[
-            Block(f"Least training loss {_TIMES}", _losses(rows)),
-            Block("Decay of the output difference over the burn-in phase, a step", _decays(rows)),
-            Block(f"Performance: MSE over steps m+1 to T {_TIMES}", _performance(rows)),
+            Block(f"Least training loss {_TIMES}", _losses(solved), STUDY_WORDS),
+            Block("Decay of the output difference over the burn-in phase, a step", _decays(solved), STUDY_WORDS),
+            Block(f"Performance: MSE over steps m+1 to T {_TIMES}", _performance(rows), STUDY_WORDS),
         ],
         notes=[
             "Zero initial states (TBPTT), coupled ones (the benchmark) and free ones, each problem solved to an "
-            f"optimum; {_order(rows)}. Regret: TBPTT less the benchmark. Decay: factor from step to step of e_j, the "
+            f"optimum; {_order(solved)}. Regret: TBPTT less the benchmark. Decay: factor from step to step of e_j, the "
             "mean squared difference over subsequences of the outputs of TBPTT and benchmark, fitted over j = 1 to m, "
             "with its 95 % interval; where both have the same weights it is |w_hh|². Coercivity: the least growth of "
             "the loss by the outputs' mean squared change; an optimum is strict in its outputs where it is above 0. "
@@ -127,7 +124,7 @@ def _order(rows: pd.DataFrame) -> str:
     free = (rows["loss_free"] <= rows["loss_coupled"]).sum()
     coupled = (rows["loss_coupled"] <= rows["loss_zero"]).sum()
     both = rows["loss_free"].notna().sum()
-    return f"free ≤ coupled at {free} of {both} and coupled ≤ TBPTT at {coupled} of {len(rows)} values of m"
+    return f"free ≤ coupled at {free} of {both} and coupled ≤ TBPTT at {coupled} of {len(rows)} cases"
 
 
 def _losses(rows: pd.DataFrame) -> pd.DataFrame:
@@ -165,7 +162,9 @@ def _performance(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_m(rows: pd.DataFrame, columns: Mapping[str, pd.Series[str]]) -> pd.DataFrame:
-    return pd.DataFrame({"N": rows["seq_len"].astype(str), "m": rows["burn_in"].astype(str), **columns})
+    """The columns under what tells the rows apart."""
+    more = {name: rows[name].astype(str) for name in ("budget", "seed") if rows[name].nunique() > 1}
+    return pd.DataFrame({**windows(rows), **more, "m": rows["burn_in"].astype(str), **columns})
 
 
 def _scaled(value: float) -> str:

@@ -15,6 +15,7 @@ from ..runs.record import RunRecord
 from ..runs.store import Store
 from .contests import PROTOCOL, Contest, Entry, Errors, contests, entry, errors, paired
 from .frame import budget_in_words, setting_in_words
+from .sources import once
 from .stats import change, holm, median_interval, paired_p
 
 COLUMNS = [
@@ -54,8 +55,9 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
     same setting at burn_in=0, and ``effect`` the relative change of the median against it, over the seeds that both
     have; ``p_m0`` its paired Wilcoxon test, Holm-corrected over the suite's tests of that model. ``p_first`` is the
     paired test against the first of the same test set, Holm-corrected within it. ``worse_than_mean`` tells whether the
-    error is above that of the training mean as a prediction. ``train_s`` is the median of the seconds of training.
-    ``run_ids`` are those of all records behind the row, the ones at burn_in=0 last.
+    error is above that of the training mean as a prediction. ``train_s`` is the median of the seconds of training,
+    missing where the runs are of several devices. ``run_ids`` are those of all records behind the row, the ones at
+    burn_in=0 last.
 
     Suites, splits, data revisions and init windows are never ranked together.
     """
@@ -89,12 +91,18 @@ def _about(entry: Entry) -> dict[str, Any]:
         "budget": budget_in_words(config),
         "regime": records[0].regime,
         "parameters": max(record.parameters for record in records),
-        "train_s": float(np.median([record.time.train_s for record in records])),
+        "train_s": _train_s(records),
         "not_ok": sum(record.status != "ok" for record in records),
-        "engine": _once(record.engine for record in records),
-        "protocol": _once((record.provenance.get("data") or {}).get("protocol") for record in records),
+        "engine": once(record.engine for record in records),
+        "protocol": once((record.provenance.get("data") or {}).get("protocol") for record in records),
         "run_ids": tuple(record.run_id for record in behind),
     }
+
+
+def _train_s(records: Sequence[RunRecord]) -> float:
+    """The median; missing where several devices took it."""
+    devices = {record.provenance.get("device") for record in records} - {None, ""}
+    return nan if len(devices) > 1 else float(np.median([record.time.train_s for record in records]))
 
 
 def _scores(entry: Entry, test_set: str, channel: int, of_seeds: Errors) -> dict[str, Any]:
@@ -158,7 +166,3 @@ def _has(record: RunRecord, test_set: str) -> bool:
 def _at(values: Sequence[float | None] | None, channel: int) -> float:
     value = values[channel] if values and channel < len(values) else None
     return nan if value is None else value
-
-
-def _once(values: Iterable[str | None]) -> str:
-    return ", ".join(sorted({value for value in values if value}))

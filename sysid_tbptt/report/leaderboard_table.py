@@ -125,7 +125,8 @@ def _notes(board: pd.DataFrame, records: Sequence[RunRecord], standings: Sequenc
         "two-sided Wilcoxon signed-rank test over seeds, Holm: corrected over the suite's tests of the model. Not told "
         f"apart from the first: p >= {LEVEL} of the same test against the row of least test error, corrected within "
         f"the test set. With fewer than {MIN_PAIRS} seeds there is no test. H: hidden units, of fir and arx the order "
-        "in samples. Test data decide nothing.",
+        "in samples. Training: median over seeds, missing where the runs are of several devices. Test data decide "
+        "nothing.",
         f"Settings: {'; '.join(_settings(board))}",
         *map(str, standings),
         *_sources(pd.concat([_published(part) for part in parts])),

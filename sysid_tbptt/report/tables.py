@@ -17,7 +17,7 @@ from .caption import provenance_line
 from .differences import Outputs, differences
 from .effect import burn_in_effect, effect_table
 from .forecasting_table import forecasting_study, forecasting_table, forecasts
-from .formats import MISSING, MSE_SCALE, Block, Table, mse, write_table
+from .formats import MISSING, MSE_SCALE, Block, Table, mse, with_range, write_table
 from .frame import MEASURE, by_study, by_suite, frame
 from .initial_states import initial_states, initial_states_table
 from .leaderboard import board
@@ -158,14 +158,12 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     for part in PARTS:
         for value, heading in HEADINGS.items():
             if table[f"{value}_{part}"].notna().any():
-                shown[f"{part} {heading}"] = [_cell(row, f"{value}_{part}") for row in table.to_dict("records")]
+                shown[f"{part} {heading}"] = [_cell(row, value, part) for row in table.to_dict("records")]
     return shown
 
 
-def _cell(row: dict[Hashable, Any], name: str) -> str:
-    if pd.isna(row[name]):
-        return MISSING
-    if name.startswith("change"):
-        return f"{row[name]:.1f}"
-    median, least, largest = (mse(row.get(key, row[name])) for key in (name, f"{name}_min", f"{name}_max"))
-    return f"{median} ({least} to {largest})" if row["seeds"] > 1 else median
+def _cell(row: dict[Hashable, Any], value: str, part: str) -> str:
+    name = f"{value}_{part}"
+    if value == "change":
+        return MISSING if pd.isna(row[name]) else f"{row[name]:.1f}"
+    return with_range(row[name], row[f"{name}_min"], row[f"{name}_max"], row[f"{value}_seeds"])

@@ -44,3 +44,8 @@ def test_what_differs_is_told(records, said):
 @pytest.mark.parametrize("source", [{}, {"git": None, "data": None, "versions": {}, "device": None, "time": None}])
 def test_what_is_not_known_is_left_out(source):
     assert provenance_line([record(source)]) == "runs: 1; suite: test; seeds: 0; engine: cpu"
+
+
+def test_devices_whose_names_hold_commas_are_told_apart():
+    records = [record(provenance() | {"device": name}) for name in ("a chip (family 2, model 1)", "a chip")]
+    assert "device: a chip and a chip (family 2, model 1); " in provenance_line(records)

@@ -62,6 +62,37 @@ def test_an_m_that_was_not_run_is_not_compared():
     assert rows(made, "published test errors")[0]["paper"] == "m = 0: 0.291"
 
 
+def seeded(**errors):
+    """Test errors by seed at m = 0 and 94, which both rules choose; an infinite one is of a run that diverged."""
+    return [
+        run
+        for seed, pair in errors.items()
+        for m, val, test in zip((0, 94), (2.0, 1.0), pair, strict=True)
+        for run in papers({m: (val, val, test)}, seed=int(seed.removeprefix("s")), status="ok" if test else "diverged")
+    ]
+
+
+def test_what_is_published_stands_beside_our_seed_0_not_a_median_over_seeds():
+    """The seeds beside it have other errors, and would choose another m."""
+    others = [run for seed in (1, 2) for run in papers({0: (0.1, 0.1, 9.0), 94: (5.0, 5.0, 9.0)}, seed=seed)]
+    made = table(*seeded(s0=(0.00291, 0.00142)), *others)
+    (chosen,), (errors,) = rows(made, "published m*"), rows(made, "published test errors")
+    assert chosen["effect"] == "none: the same m*"
+    assert errors["measured"] == errors["paper"] == "m = 0: 0.291, m = 94: 0.142"
+    assert rows(made, "m* leans on the training error")[0]["measured"].startswith("paper: m* = 0, 900.000")
+
+
+def test_without_seed_0_nothing_stands_beside_what_is_published():
+    made = table(*papers(seed=1))
+    assert rows(made, "published m*") == rows(made, "published test errors") == []
+    assert len(rows(made, "m* leans on the training error")) == 1
+
+
+def test_the_spread_of_a_seed_that_diverged_is_told_in_words():
+    (row,) = rows(table(*seeded(s0=(None, 2.0), s1=(3.0, 2.0))), "one seed")
+    assert row["measured"].startswith("2 seeds: spread diverged at m = 0, 0.0 % at m* = 94")
+
+
 def test_one_seed_is_told_and_several_show_their_spread():
     (row,) = rows(table(*papers()), "one seed")
     assert row["measured"] == "one seed here too"
@@ -126,6 +157,18 @@ def test_r2_of_a_stateful_run_is_told_apart_from_that_of_m_0(tmp_path):
         kept(tmp_path, run)
     found = rows(table(*runs, outputs=lambda run_id: tmp_path / f"{run_id}.npz"), "R2 with its arguments swapped")
     assert [row["measured"].split(",")[0] for row in found] == ["m = 0", "stateful"]
+
+
+def test_r2_names_the_seed_of_a_run_that_has_several(tmp_path):
+    runs = [*papers(), *papers(seed=3), record(0, *ERRORS[0], **PAPERS | {"init_mode": "carry"})]
+    for run in (runs[0], runs[4], runs[-1]):
+        kept(tmp_path, run)
+    found = rows(table(*runs, outputs=lambda run_id: tmp_path / f"{run_id}.npz"), "R2 with its arguments swapped")
+    assert [row["measured"].split(": ")[0] for row in found] == [
+        "m = 0, seed 0, test",
+        "m = 0, seed 3, test",
+        "stateful, test",
+    ]
 
 
 def test_without_outputs_the_row_is_left_out_with_its_reason(tmp_path):

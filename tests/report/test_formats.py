@@ -19,6 +19,7 @@ from sysid_tbptt.report.formats import (
     to_latex,
     to_markdown,
     with_interval,
+    with_range,
 )
 
 NASTY = "a|b&%$#_{}~^\\<i>`c`\n[d](e)"
@@ -137,6 +138,17 @@ def test_what_is_not_a_number():
     assert significant(math.inf) == "diverged"
     assert with_interval(1.0, math.nan, math.nan) == "1.000"
     assert with_interval(1.0, 0.5, math.inf) == "1.000 [0.5000, diverged]"
+
+
+@pytest.mark.parametrize(("seeds", "shown"), [(3, "2.000 (1.000 to 4.000)"), (1, "2.000"), (math.nan, "2.000")])
+def test_a_range_takes_more_than_one_seed(seeds, shown):
+    assert with_range(0.02, 0.01, 0.04, seeds) == shown
+    assert with_range(2.0, 1.0, 4.0, seeds, significant) == shown
+
+
+def test_a_range_of_errors_that_diverged_or_are_missing():
+    assert with_range(0.02, 0.01, math.inf, 2) == "2.000 (1.000 to diverged)"
+    assert with_range(math.nan, math.nan, math.nan, math.nan) == MISSING
 
 
 def test_changes_and_p():

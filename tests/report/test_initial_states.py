@@ -3,7 +3,7 @@ import pytest
 
 from sysid_tbptt.report.contests import contests
 from sysid_tbptt.report.figures import initial_states as figures
-from sysid_tbptt.report.initial_states import decay, initial_states, initial_states_table
+from sysid_tbptt.report.initial_states import PLACE, decay, initial_states, initial_states_table
 from sysid_tbptt.report.tables import all_tables, write_tables
 from sysid_tbptt.runs.record import Optimum, RunRecord
 from tests.report.made_up import record
@@ -61,6 +61,44 @@ def test_the_rate_is_fitted_over_the_burn_in_phase_alone(runs):
     assert initial_states(runs)["rate"].iloc[1] == pytest.approx(W_HH**2)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"seed": 1}, {"steps": 8}, {"learning_rate": 0.1}, {"batch_size": 4}, {"hidden_size": 5}, {"split": "other"}],
+    ids=str,
+)
+def test_runs_of_another_seed_budget_or_setting_are_compared_among_themselves(runs, other):
+    """Their networks are the same, and their losses 10 larger."""
+    rows = initial_states([*runs, *(run_with(run, 10.0, other) for run in runs)])
+    assert sorted(rows["regret"]) == [1.0, 1.0, 2.0, 2.0]
+    assert sorted(rows["loss_coupled"]) == [1.0, 1.0, 11.0, 11.0]
+    assert rows.groupby(PLACE).size().tolist() == [2, 2]
+    assert len(figures.pages([*runs, *(run_with(run, 10.0, other) for run in runs)])[figures.REGRET]) == 2
+    for block in initial_states_table(rows, runs).blocks:
+        assert len(block.rows) == len(block.rows.iloc[:, :3].drop_duplicates()) == 4
+
+
+def run_with(run, loss, config):
+    optimum = run.optimum.model_copy(update={"loss": run.optimum.loss + loss})
+    changed = {"config": run.config.model_copy(update=config), "optimum": optimum}
+    return run.model_copy(update=changed | {"run_id": f"f{run.run_id[1:]}"})
+
+
+def test_each_test_set_has_its_performance_beside_the_one_training():
+    """Losses and decays are of training: no test set repeats them."""
+    runs = [solved(0, mode, loss, np.ones((S, N, 1))) for mode, loss in (("zero", 2.0), ("coupled", 1.0))]
+    for run in runs:
+        run.metrics["test"]["extra"] = run.metrics["test"]["test"] | {"mse_after_burn_in": 7.0}
+    rows = initial_states(runs)
+    assert dict(zip(rows["test_set"], rows["test_coupled"], strict=True)) == {"extra": 7.0, "test": 3.0}
+    losses, decays, performance = (block.rows for block in initial_states_table(rows, runs).blocks)
+    assert (len(losses), len(decays)) == (1, 1)
+    assert performance[["test set", "test benchmark"]].to_numpy().tolist() == [
+        ["extra", "70000.0000"],
+        ["test", "30000.0000"],
+    ]
+    assert "coupled ≤ TBPTT at 1 of 1" in initial_states_table(rows, runs).notes[0]
+
+
 def test_an_m_without_the_benchmark_is_no_row(runs):
     assert initial_states(runs[:1] + runs[3:])["burn_in"].tolist() == [4]
     assert not len(initial_states([record(0, 1.0, 1.0, 1.0)]))
@@ -68,7 +106,7 @@ def test_an_m_without_the_benchmark_is_no_row(runs):
 
 def test_the_table_says_whether_more_freedom_ever_cost_more(runs):
     table = initial_states_table(initial_states(runs), runs)
-    assert "free ≤ coupled at 2 of 2 and coupled ≤ TBPTT at 2 of 2 values of m" in table.notes[0]
+    assert "free ≤ coupled at 2 of 2 and coupled ≤ TBPTT at 2 of 2 cases" in table.notes[0]
     losses, decays, performance = (block.rows for block in table.blocks)
     assert losses["regret"].tolist() == ["20000.0000", "10000.0000"]
     assert decays["fitted"].tolist()[0] == "–"

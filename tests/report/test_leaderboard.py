@@ -138,6 +138,15 @@ def test_a_model_that_always_diverged_is_last():
     assert [(row["model"], row["rank"], row["rmse"]) for row in found] == [("gru", 1, 9.0), ("lstm", 2, inf)]
 
 
+def test_seconds_of_several_devices_have_no_median():
+    runs = seeds([1.0, 2.0, 3.0])
+    for record, device in zip(runs, ("a chip", None, "a chip"), strict=True):
+        record.provenance["device"] = device
+    assert rows(runs)[0]["train_s"] == 2.0
+    runs[1].provenance["device"] = "another"
+    assert isnan(rows(runs)[0]["train_s"])
+
+
 WITH_M, WITHOUT = (1.0, 2.0, 3.5, 4.0, 2.5, 1.5), (2.0, 3.9, 6.0, 9.0, 5.0, 4.0)
 
 

@@ -79,6 +79,15 @@ def test_of_what_was_not_trained_here_no_training_is_told(engine, seconds):
     assert settings.endswith("; mine: not trained by this suite")
 
 
+def test_training_on_several_devices_is_not_told_but_why():
+    runs = seeds([1.0, 2.0])
+    for record, device in zip(runs, ("a chip", "another"), strict=True):
+        record.provenance["device"] = device
+    table = table_of(runs)
+    assert shown(table)["lstm"]["training, s"] == "–"
+    assert "missing where the runs are of several devices" in table.notes[0]
+
+
 def official(model="lstm", **config):
     return run(dict.fromkeys(TESTS, (1.0,)), (1.0,), model=model, **(OFFICIAL | config))
 

@@ -135,6 +135,19 @@ def test_several_seeds_show_their_spread(write):
     assert row[headings.index("seeds")] == "2"
 
 
+def test_a_single_run_beside_several_seeds_has_no_spread(write):
+    """And several beside a single one have theirs."""
+    full = curve(seq_len=61, batch_size=1)[0].model_copy(update={"records": 1, "windows": 1})
+    other = [full, *curve(seed=1)]
+    headings, _, row, _ = markdown_rows(write([*curve(), *other])[".md"])
+    assert row[headings.index("test BPTT")] == "14.286"
+    assert "(" in row[headings.index("test m=0")]
+    again = full.model_copy(update={"config": full.config.model_copy(update={"seed": 1})})
+    headings, _, row, _ = markdown_rows(write([*curve(), full, again])[".md"])
+    assert row[headings.index("test BPTT")] == "14.286 (14.286 to 14.286)"
+    assert row[headings.index("test m=0")] == "14.286"
+
+
 def scaled(value, factor):
     if isinstance(value, dict):
         return {key: scaled(item, factor) for key, item in value.items()}

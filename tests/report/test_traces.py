@@ -403,3 +403,8 @@ def test_the_note_tells_what_the_runs_share_and_where_they_come_from():
 def test_the_note_does_without_a_provenance():
     bare = [run.model_copy(update={"provenance": {}}) for run in study()]
     assert note.source(bare).endswith("; 4 runs, seed 0; engine reference.")
+
+
+def test_the_note_tells_devices_apart_whose_names_hold_commas():
+    runs = [*study(where={"device": "a chip (family 2, model 1)"}), *study(seed=1, where={"device": "a chip"})]
+    assert "; a chip and a chip (family 2, model 1); " in note.source(runs)

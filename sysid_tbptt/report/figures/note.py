@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ...runs.record import RunRecord
 from ..frame import frame
 from ..regimes import WINDOWS
+from ..sources import commits, devices, once
 from . import groups
+
+__all__ = ["commits", "source"]
 
 
 def source(records: Sequence[RunRecord]) -> str:
@@ -20,29 +22,14 @@ def source(records: Sequence[RunRecord]) -> str:
     parts = [
         f"Source: {groups.told(shared, shared)}",
         f"{len(records)} run{'s' if len(records) > 1 else ''}, {_seeds({config.seed for config in configs})}",
-        f"engine {_once(record.engine for record in records)}",
-        _once(at.get("device") for at in sources),
-        f"sysid-tbptt {_once((at.get('versions') or {}).get('sysid-tbptt') for at in sources)}",
+        f"engine {once(record.engine for record in records)}",
+        devices(sources),
+        f"sysid-tbptt {once((at.get('versions') or {}).get('sysid-tbptt') for at in sources)}",
         f"commit {commits(sources)}",
     ]
     return "; ".join(part for part in parts if part and not part.endswith(" ")) + "."
 
 
-def commits(sources: Iterable[dict[str, Any]]) -> str:
-    """The commits of provenances, each once, in short."""
-    return _once(map(_commit, sources))
-
-
 def _seeds(seeds: set[int]) -> str:
     shown = ", ".join(map(str, sorted(seeds))) if len(seeds) < 7 else f"{min(seeds)} to {max(seeds)}"
     return f"seed {shown}" if len(seeds) == 1 else f"{len(seeds)} seeds ({shown})"
-
-
-def _once(values: Iterable[Any]) -> str:
-    return ", ".join(sorted({str(value) for value in values if value not in (None, "")}))
-
-
-def _commit(source: dict[str, Any]) -> str | None:
-    git = source.get("git") or {}
-    commit = git.get("commit")
-    return commit and commit[:10] + (" (changed since)" if git.get("dirty") else "")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..formats import mse, two_decimals
+from ..formats import counts, mse, two_decimals
 from ..regimes import WINDOWS
 from ..shared import choice, windows
 from ..studies import MODEL, Point, Study
@@ -20,7 +20,8 @@ NOTE = (
     "Stateful: windows of the same N, each with the state that the one before it left; full BPTT: the whole record as "
     "one window, the same runs beside every N. Times m = 0, times m*: its error over that of zero-state windows of the "
     "same N; below 1 the baseline is better. Test/train: the error on test data over that on training data, which is "
-    "large where a network learnt its training record by heart. Budgets differ: see equal-compute and the figure cost."
+    "large where a network learnt its training record by heart. Budgets differ: see equal-compute and the figure cost. "
+    "Seeds: the baseline's, against those of m = 0 and m* where they are not as many."
 )
 COLUMNS = [
     *MODEL,
@@ -74,6 +75,6 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             },
             "test/train": table["baseline_gap"].map(two_decimals),
             **{f"test/train at {_HEADINGS[name]}": table[f"{name}_gap"].map(two_decimals) for name in BESIDE},
-            "seeds": table["baseline_seeds"].astype(str),
+            "seeds": list(map(counts, table["baseline_seeds"], table["seeds"])),
         }
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..formats import MISSING, mse, percent, two_decimals
+from ..formats import MISSING, counts, mse, percent, two_decimals
 from ..selection import VAL, names_by_choice
 from ..shared import varying
 from ..studies import MODEL, Point, Study
@@ -18,7 +18,7 @@ from ..studies import MODEL, Point, Study
 NAME = "equal-compute"
 TITLE = "at equal compute, a longer window or more burn-in?"
 NEXT_ZERO, NEXT_CHOSEN, BUDGET = "next longer N, m = 0", "next longer N, m*", "best within a budget"
-FIRST, SECOND, SAME, OPEN = "the first", "the second", "the same", "open"
+FIRST, SECOND, SAME, OPEN, DIVERGED = "the first", "the second", "the same", "open", "both diverged"
 NOTE = (
     "Burn-in costs nothing: m changes what is scored, not what is computed. First and second: N, m of how many that "
     "were tried, and samples through forward and backward, steps × B × N. "
@@ -28,15 +28,15 @@ NOTE = (
     "(second). Error, samples, seconds of processor time (on one engine and device alone): second over first. By "
     "doubling: the change of the error if each doubling of the samples made the same. Better: who has less test error "
     f"for no more samples, or within the budget; {OPEN}: less error for more samples, so that nothing is known of the "
-    "cheaper one trained for longer. A budget in epochs gives a longer window fewer steps, and more samples. With one "
-    "seed a small difference may be chance."
+    "cheaper one trained for longer. A budget in epochs gives a longer window fewer steps, and more samples. Seeds: of "
+    "the first against the second where they are not as many; with one a small difference may be chance."
 )
 FAMILY = [*MODEL, "batch_size"]
 SIDES = ("first", "second")
-_OF_SIDE = ("seq_len", "burn_in", "m_tried", "test", "samples", "cpu_s")
+_OF_SIDE = ("seq_len", "burn_in", "m_tried", "seeds", "test", "samples", "cpu_s")
 COLUMNS = [
     *FAMILY,
-    *("comparison", "budget_samples", "rule", "seeds"),
+    *("comparison", "budget_samples", "rule"),
     *(f"{side}_{name}" for side in SIDES for name in _OF_SIDE),
     *("error_ratio", "samples_ratio", "cpu_ratio", "by_doubling", "better"),
 ]
@@ -58,8 +58,8 @@ class Option:
         return self.point.steps * float(self.study.key["batch_size"]) * self.study.seq_len
 
     def told(self, side: str) -> dict[str, Any]:
-        point = self.point
-        values = (self.study.seq_len, self.m, len(self.study.points), point.test_median, self.samples, point.cpu_s)
+        study, point = self.study, self.point
+        values = (study.seq_len, self.m, len(study.points), point.seeds, point.test_median, self.samples, point.cpu_s)
         return {f"{side}_{name}": value for name, value in zip(_OF_SIDE, values, strict=True)}
 
 
@@ -103,11 +103,11 @@ def _both_chosen(short: Study, long: Study) -> dict[tuple[int, int], str]:
 
 
 def _budgets(options: Sequence[tuple[Option, Option]]) -> Iterator[dict[str, Any]]:
-    """For what each N costs, the best that it buys; ``options`` holds each N at m = 0 and at m*."""
-    for most, _ in options:
-        within = [pair for pair in options if pair[0].samples <= most.samples]
+    """For each cost of an N, the best that it buys; ``options`` holds each N at m = 0 and at m*."""
+    for budget in sorted({at_zero.samples for at_zero, _ in options}):
+        within = [pair for pair in options if pair[0].samples <= budget]
         at_zero, chosen = (min(side, key=lambda one: one.point.val_median) for side in zip(*within, strict=True))
-        yield _compared(BUDGET, VAL.name, chosen, at_zero, budget=most.samples)
+        yield _compared(BUDGET, VAL.name, chosen, at_zero, budget=budget)
 
 
 def _compared(comparison: str, rules: str, first: Option, second: Option, budget: float = nan) -> dict[str, Any]:
@@ -119,7 +119,6 @@ def _compared(comparison: str, rules: str, first: Option, second: Option, budget
         "comparison": comparison,
         "budget_samples": budget,
         "rule": rules,
-        "seeds": min(one.seeds, other.seeds),
         **first.told("first"),
         **second.told("second"),
         "error_ratio": error,
@@ -146,6 +145,8 @@ def _better(first: Option, second: Option, *, within_budget: bool) -> str:
     if (first.study.seq_len, first.m) == (second.study.seq_len, second.m):
         return SAME
     errors = first.point.test_median, second.point.test_median
+    if errors == (inf, inf):
+        return DIVERGED
     if errors[0] <= errors[1] and (within_budget or first.samples <= second.samples):
         return FIRST
     if errors[1] <= errors[0] and (within_budget or second.samples <= first.samples):
@@ -165,6 +166,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             "samples": table["samples_ratio"].map(two_decimals),
             "seconds": table["cpu_ratio"].map(two_decimals),
             "by doubling %": table["by_doubling"].map(percent),
+            "seeds": list(map(counts, table["first_seeds"], table["second_seeds"])),
             "better": table["better"],
         }
     )

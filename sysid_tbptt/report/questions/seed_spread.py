@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..effect import verdict
-from ..formats import MISSING, mse, p_value, percent
+from ..formats import MISSING, p_value, percent, with_range
 from ..regimes import WINDOWS
 from ..shared import choice, windows
 from ..stats import MIN_PAIRS, change, holm, paired_p
@@ -90,9 +90,9 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             **choice(table),
             "seeds": table["seeds"].astype(str),
             "at m = 0": _median(table, "m0"),
-            "spread %": table["m0_spread"].map(_in_percent),
+            "spread %": table["m0_spread"].map(in_percent),
             "at m*": _median(table, "mstar"),
-            "spread at m* %": table["mstar_spread"].map(_in_percent),
+            "spread at m* %": table["mstar_spread"].map(in_percent),
             "change %": table["change"].map(percent),
             "exceeds the spread": table["exceeds"],
             "p": table["p"].map(p_value),
@@ -105,10 +105,11 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 def _median(table: pd.DataFrame, side: str) -> list[str]:
     names = ["seeds", *(f"{side}_{name}" for name in ("test", "least", "largest"))]
     return [
-        mse(median) + (f" ({mse(least)} to {mse(largest)})" if seeds > 1 else "")
+        with_range(median, least, largest, seeds)
         for seeds, median, least, largest in table[names].itertuples(index=False, name=None)
     ]
 
 
-def _in_percent(value: float) -> str:
-    return MISSING if np.isnan(value) else "diverged" if np.isinf(value) else f"{100 * value:.1f}"
+def in_percent(spread: float) -> str:
+    """A spread in percent; that of seeds that diverged has no bound."""
+    return MISSING if np.isnan(spread) else "diverged" if np.isinf(spread) else f"{100 * spread:.1f}"

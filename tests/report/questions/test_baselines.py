@@ -33,3 +33,10 @@ def test_medians_over_the_seeds_of_the_baseline():
 
 def test_without_a_baseline_there_is_no_row():
     assert rows(*study()).empty
+
+
+def test_the_seeds_of_both_are_shown_where_they_differ():
+    full = [record(0, 1.0, 1.0, 1.0, seed=seed, **FULL) for seed in (0, 1)]
+    carried = record(0, 1.0, 1.0, 1.0, **CARRIED)
+    found = baselines.readable(rows(*study(batch_size=6), carried, *full))
+    assert dict(zip(found["baseline"], found["seeds"], strict=True)) == {"stateful": "1", "full BPTT": "2 against 1"}

@@ -5,7 +5,16 @@ import pytest
 
 from sysid_tbptt.report.frame import frame
 from sysid_tbptt.report.questions import equal_compute
-from sysid_tbptt.report.questions.equal_compute import BUDGET, FIRST, NEXT_CHOSEN, NEXT_ZERO, OPEN, SAME, SECOND
+from sysid_tbptt.report.questions.equal_compute import (
+    BUDGET,
+    DIVERGED,
+    FIRST,
+    NEXT_CHOSEN,
+    NEXT_ZERO,
+    OPEN,
+    SAME,
+    SECOND,
+)
 from sysid_tbptt.report.studies import studies
 from tests.report.made_up import record, study
 
@@ -78,6 +87,13 @@ def test_a_budget_buys_what_validates_best_within_it():
     assert (small["better"], large["better"]) == (FIRST, FIRST)
 
 
+def test_what_costs_the_same_is_one_budget():
+    found = rows(*window(12, {0: 2.0, 5: 1.0}, steps=60), *window(24, {0: 1.5, 5: 3.0}, steps=30))
+    budget = row(found, comparison=BUDGET)
+    assert budget["budget_samples"] == 60 * 8 * 12
+    assert (budget["first_seq_len"], budget["second_seq_len"]) == (12, 24)
+
+
 def test_test_errors_do_not_choose_what_a_budget_buys():
     short, long = ([record(m, 1.0, val, 1 / val, seq_len=n) for m in (0, 5)] for n, val in ((12, 1.0), (24, 2.0)))
     large = rows(*short, *long).to_dict("records")[-1]
@@ -134,6 +150,24 @@ def test_a_diverged_error_gives_no_ratio():
     assert found["second_test"] == math.inf
     assert math.isnan(found["by_doubling"])
     assert found["better"] == FIRST
+
+
+def test_of_two_that_diverged_none_is_better():
+    runs = [record(m, 1.0, 1.0, 1.0, seq_len=n, status="diverged") for n, m in ((12, 0), (12, 5), (24, 0), (24, 5))]
+    found = row(rows(*runs, record(0, 1.0, 1.0, 1.0, seq_len=36)), comparison=NEXT_CHOSEN)
+    assert (found["first_test"], found["second_test"], found["better"]) == (math.inf, math.inf, DIVERGED)
+
+
+def test_the_seeds_of_both_sides_are_shown():
+    long = window(24, {0: 1.5, 5: 0.5})
+    short = [run for seed in (0, 1, 2) for run in window(12, {0: 2.0, 5: 1.0}, seed=seed)]
+    found = equal_compute.readable(rows(*short, *long))
+    assert dict(zip(found["comparison"], found["seeds"], strict=True)) == {
+        NEXT_ZERO: "3 against 1",
+        NEXT_CHOSEN: "3 against 1",
+        f"{BUDGET} of 2.88e-06 G": "3",
+        f"{BUDGET} of 5.76e-06 G": "1",
+    }
 
 
 def test_it_reads_as_n_m_and_samples():
