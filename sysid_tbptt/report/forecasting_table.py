@@ -15,7 +15,7 @@ import pandas as pd
 from ..config import RETRAIN
 from ..runs.record import RunRecord
 from .caption import provenance_of
-from .formats import MISSING, Block, Table, percent, significant
+from .formats import MISSING, Block, Table, percent, significant, with_range
 from .frame import by_study, frame
 from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables, is_papers_forecast
 from .regimes import WINDOWS, bptt, comparable, finished, on_windows, stateful
@@ -182,9 +182,5 @@ def _readable(rows: pd.DataFrame, part: str) -> pd.DataFrame:
 
 
 def _cell(row: Mapping[Any, Any], name: str, spread: bool) -> str:
-    if pd.isna(row[name]):
-        return MISSING
-    text = significant(row[name])
-    if not spread or row["seeds"] < 2:
-        return text
-    return f"{text} ({significant(row[f'{name}_min'])} to {significant(row[f'{name}_max'])})"
+    least, largest = (row.get(f"{name}_{end}", nan) for end in ("min", "max"))
+    return with_range(row[name], least, largest, row["seeds"] if spread else 1, significant)
