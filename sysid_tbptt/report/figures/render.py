@@ -175,7 +175,7 @@ def _draw(axes: Axes, panel: Panel, width: float) -> None:
         if line.low:
             axes.fill_between(line.x, line.low, line.high, color=line.look.colour, alpha=0.18, linewidth=0)
         axes.plot(line.x, line.y, **_stroke(line.look))
-    last = max(x for line in panel.lines for x in line.x)
+    last = max((x for line in panel.lines for x in line.x), default=0.0)
     if panel.bend is not None:
         _bend(axes, panel.bend, last)
     elif last >= 10_000 and not panel.log_x:
