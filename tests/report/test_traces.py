@@ -260,7 +260,7 @@ def test_times_of_different_engines_or_devices_are_in_different_panels(where):
 
 def test_one_bar_compares_nothing():
     assert panels(train_time, *study()) == []
-    assert panels(train_time, *study(), *study(model="gru")) == []
+    assert panels(train_time, *study(), *study(model="gru"), *study(steps=31)) == []
 
 
 @pytest.mark.parametrize("where", [{"engine": "cpu"}, {"device": "another chip"}], ids=str)
@@ -397,6 +397,13 @@ def test_a_point_is_shown_where_one_machine_ran_all_seeds():
         sorted(x for name, line in by_label(panel.lines).items() if name[0] in "Nf" for x in line.x) for panel in found
     ]
     assert sorted(xs) == [[1.0, 6.0], [12.0, 50.0]]
+
+
+def test_an_n_looks_the_same_in_every_panel():
+    found = panels(cost, *study(), *study(seq_len=24), *study(seq_len=24, where=NEW), *study(seq_len=18, where=NEW))
+    looks = {(line.label, line.look) for panel in found for line in panel.lines if line.label.startswith("N = ")}
+    assert sorted(label for label, _ in looks) == ["N = 12", "N = 18", "N = 24"]
+    assert len({look for _, look in looks}) == 3
 
 
 def test_what_diverged_costs_nothing_to_compare():

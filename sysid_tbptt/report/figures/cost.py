@@ -13,7 +13,6 @@ from ..regimes import WINDOWS, comparable, finished
 from ..selection import RULES_TOLD
 from ..studies import MACHINE
 from . import groups
-from .groups import Key
 from .machines import kinds, machines
 from .traces import (
     BLACK,
@@ -76,14 +75,17 @@ def pages(runs: pd.DataFrame) -> list[Page]:
     ]
     parts = [(key, part) for key, part in parts if len(_points(part)) > 1]
     names = groups.varying([key for key, _ in parts])
-    return paged([[_panel(groups.told(key, names), key, part, ringed)] for key, part in parts], GRID)
+    found = [(groups.told(key, names), list(kinds(key, part))) for key, part in parts]
+    looks = _looks([kind for _, of_panel in found for kind in of_panel])
+    return paged([[_panel(title, of_panel, looks, ringed)] for title, of_panel in found], GRID)
 
 
-def _panel(title: str, key: Key, part: pd.DataFrame, ringed: Ringed) -> Panel:
-    found = list(kinds(key, part))
+def _panel(title: str, found: Kinds, looks: Mapping[str, Look], ringed: Ringed) -> Panel:
     points = {name: _points(runs) for name, runs in found}
-    rings = {ring: _points(part[part["run_id"].isin(ringed[ring])]) for ring in RINGS}
-    looks = _looks(found)
+    rings = {
+        ring: [point for _, runs in found for point in _points(runs[runs["run_id"].isin(ringed[ring])])]
+        for ring in RINGS
+    }
     return Panel(
         title=title,
         x_label="training time [processor s]",
@@ -91,7 +93,7 @@ def _panel(title: str, key: Key, part: pd.DataFrame, ringed: Ringed) -> Panel:
         lines=(
             _line("Pareto front", front([point for of in points.values() for point in of]), FRONT),
             *(_line(ring, of, RINGS[ring]) for ring, of in rings.items() if of),
-            *(_line(_legend(name), of, looks[name]) for name, of in points.items()),
+            *(_line(_legend(name), of, looks[name]) for name, of in points.items() if of),
         ),
         log_x=True,
         log_y=True,
@@ -124,6 +126,8 @@ def _ringed(runs: pd.DataFrame) -> Ringed:
 
 
 def _looks(found: Kinds) -> dict[str, Look]:
+    """By name, the same in every panel, as the legend is."""
+    found = list(dict(sorted(found, key=lambda kind: int(kind[1]["seq_len"].iloc[0]))).items())
     shapes = cycle(SHAPES)
     beside = {"stateful": STATEFUL, "bptt": BPTT}
     return {name: beside.get(runs["regime"].iloc[0]) or Look(*next(shapes)) for name, runs in found}

@@ -201,7 +201,7 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar]) -> None:
     axes.set_yticks(range(len(bars)), [plain(bar.name) for bar in bars])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.set_xlim(0, 1.22 * max(max(bar.high, bar.length) for bar in bars))
+    axes.set_xlim(0, 1.4 * max(max(bar.high, bar.length) for bar in bars))
 
 
 def _draw_strips(axes: Axes, panel: Panel) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pandas as pd
 
+from ..studies import MACHINE
 from . import groups
 from .groups import Key
 from .machines import FULL, kinds, machines
@@ -22,17 +23,20 @@ _BAR_INCHES, _FRAME_INCHES, _PAGE_INCHES = 0.18, 0.65, 8.0
 
 
 def pages(runs: pd.DataFrame) -> list[Page]:
-    """A panel for every model and machine, of models that have two bars or more: times on different machines or engines
-    are never set beside each other."""
+    """A panel for every model and machine: times on different machines or engines are never set beside each other.
+
+    A model, with its budget, that has one bar alone has no panel.
+    """
     found = [(key, list(kinds(key, part))) for key, part in machines(groups.usable(runs))]
-    bars = Counter(_model(key) for key, rows in found for _ in rows)
-    found = [(key, rows) for key, rows in found if bars[_model(key)] > 1]
+    bars = Counter(_trained(key) for key, rows in found for _ in rows)
+    found = [(key, rows) for key, rows in found if bars[_trained(key)] > 1]
     names = groups.varying([key for key, _ in found])
     return _paged([_panel(groups.told(key, names), rows) for key, rows in found])
 
 
-def _model(key: Key) -> tuple[object, ...]:
-    return tuple(key[name] for name in groups.MODEL)
+def _trained(key: Key) -> tuple[object, ...]:
+    """Model and budget."""
+    return tuple(value for name, value in key.items() if name not in MACHINE)
 
 
 def _panel(title: str, rows: list[tuple[str, pd.DataFrame]]) -> Panel:
