@@ -33,6 +33,9 @@ COLUMNS = [
     "threads",
     "test_set",
 ]
+DATA, NETWORK = ["dataset", "split", "revision"], ["model", "hidden_size", "setting"]
+"""What runs share that are on the same data; and of the same model, trained in the same way."""
+
 _UNKNOWN = {"mse_scaled": nan}
 """Scores of a part that a file of predictions does not hold."""
 

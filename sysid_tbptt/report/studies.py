@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .frame import DATA, NETWORK
 from .regimes import WINDOWS, bptt, comparable, finished, stateful
 from .selection import Rule, names_by_choice
 
-MODEL = ["dataset", "split", "revision", "test_set", "model", "hidden_size", "setting"]
+MODEL = [*DATA, "test_set", *NETWORK]
 """What the runs of one study share beside the windows."""
 
 KEY = [*MODEL, *WINDOWS]

@@ -12,7 +12,7 @@ from sysid_tbptt.report import plots
 from sysid_tbptt.report.figures import burn_in
 from sysid_tbptt.runs.predictions import write_predictions
 from sysid_tbptt.runs.store import Store
-from tests.report.made_up import FULL, record, study
+from tests.report.made_up import CARRIED, ERRORS, FULL, record, study
 
 
 @pytest.fixture
@@ -88,6 +88,17 @@ def test_names_are_text_and_never_mathematics(matplotlib):
 def test_errors_that_are_all_equal_can_be_drawn(matplotlib):
     runs = [record(m, 1.0, 1.0, 1.0, loss=[1.0, 1.0], seq_len=n) for n in (12, 24) for m in (0, 5)]
     assert len(drawable(*runs, record(0, 1.0, 1.0, 1.0, **FULL))) == len(plots.STUDIES)
+
+
+def test_what_diverged_can_be_drawn(matplotlib):
+    lost = {"status": "diverged", "loss": []}
+    runs = [run for n in (12, 24) for run in study(loss=[2.0, 1.0], seq_len=n, batch_size=6)]
+    runs += [record(m, 1.0, 1.0, 1.0, seq_len=48, batch_size=6, **lost) for m in (0, 5)]
+    runs[0] = runs[0].model_copy(update={"status": "diverged"})
+    beside = [record(0, 1.0, 1.0, 1.0, **where, **lost) for where in (FULL, CARRIED)]
+    assert len(drawable(*runs, *beside)) == len(plots.STUDIES)
+    seeded = [run.model_copy(update={"config": run.config.model_copy(update={"seed": 1})}) for run in runs[1:]]
+    assert drawable(*runs, *seeded, record(0, *ERRORS[0], loss=[1.0], seed=1, batch_size=6))
 
 
 def test_many_studies_go_on_to_further_pages(tmp_path, undrawn):

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from sysid_tbptt.report.frame import frame
+from sysid_tbptt.report.selection import VAL
 from sysid_tbptt.report.site.curves import curves
 from sysid_tbptt.report.site.runs import Runs
+from sysid_tbptt.report.studies import studies
 from tests.report.made_up import ERRORS, FULL, record, stored, study
 
 
@@ -48,14 +50,33 @@ def test_a_validation_error_that_is_not_finite_is_not_chosen(drawn):
 
 
 def test_a_diverged_seed_is_an_infinite_error(drawn):
-    records = [record(m, 1.0, 1.0, 1.0 + m, seed=seed) for m in (0, 5) for seed in range(3)]
+    records = [record(m, 1.0, 1.0, 1.0 + m, seed=seed) for m, seeds in ((0, 7), (5, 3)) for seed in range(seeds)]
     lost = [record(5, 0.0, 0.0, 0.0, seed=seed, status="diverged") for seed in (3, 4, 5, 6)]
     ((test,), _) = drawn(*records, *lost)
     (line,) = test["lines"]
     assert line["rmse"] == [1.0, None]
     assert line["high"] == [1.0, None]
     assert line["low"] == [1.0, 6.0]
-    assert [len(numbers) for numbers in line["runs"]] == [3, 7]
+    assert [len(numbers) for numbers in line["runs"]] == [7, 7]
+
+
+@pytest.mark.parametrize("m", ERRORS)
+@pytest.mark.parametrize("status", ["missing", "diverged"])
+def test_m_and_its_choice_are_those_of_the_tables(drawn, m, status):
+    """Where an m lacks a seed, or diverged in two of three."""
+    changed = {(m, 2)} if status == "missing" else {(m, 1), (m, 2)}
+    records = [run for seed, scale in enumerate((1.0, 2.0, 3.0)) for run in study(scale, seed=seed)]
+    records = [
+        run.model_copy(update={"status": status}) if (run.config.burn_in, run.config.seed) in changed else run
+        for run in records
+        if status != "missing" or (run.config.burn_in, run.config.seed) not in changed
+    ]
+    tests, _ = drawn(*records)
+    lines = [line for test in tests for line in test["lines"] if 0 in line["m"]]
+    for line, of_table in zip(lines, studies(frame(records)), strict=True):
+        assert line["m"] == list(of_table.points)
+        assert line["m"][line["chosen"]] == of_table.m_star(VAL)
+        assert line["rmse"] == [None if np.isinf(y) else y for y in of_table.curve["test_mse"]]
 
 
 @pytest.mark.parametrize(

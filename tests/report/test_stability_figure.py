@@ -62,6 +62,13 @@ def test_the_study_is_the_burn_in_figures_with_the_bound_scaled_to_the_least_tes
     assert panel.runs == {run.run_id for run in runs[:-1]}
 
 
+def test_the_bound_is_not_above_the_errors_of_what_did_not_diverge():
+    runs = study()
+    lost = record(3, 1.0, 1.0, 1.0, status="diverged")
+    ((_, plain),), ((_, panel),) = rows(runs, estimate(runs[0], 0.5)), rows([*runs, lost], estimate(runs[0], 0.5))
+    assert panel.lines[-1] == plain.lines[-1]
+
+
 def test_what_does_not_forget_has_no_bound():
     runs = study()
     ((decay, panel),) = rows(runs, estimate(runs[0], factor=1.01))

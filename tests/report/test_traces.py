@@ -1,4 +1,5 @@
 from itertools import pairwise
+from math import inf, isfinite
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,16 @@ def panels(figure, *records):
     return [panel for page in figure.pages(runs_frame(records)) for panel in page.panels]
 
 
+def ids(records):
+    return frozenset(run.run_id for run in records)
+
+
 def by_label(traces):
     return {trace.label: trace for trace in traces}
 
 
 SEEDED = [run for seed, scale in enumerate((1.0, 100.0, 3.0)) for run in study(scale, seed=seed)]
+NEW = {"device": "another chip"}
 MIXTURES = [
     {"model": "gru"},
     {"hidden_size": 5},
@@ -129,9 +135,74 @@ def test_each_test_set_has_its_line_and_train_counts_each_run_once():
     assert len({line.look for line in panel.lines}) == 3
 
 
-def test_runs_that_did_not_end_well_are_in_no_line():
-    (panel,) = panels(burn_in, *study(), record(7, 1e-9, 1e-9, 1e-9, status="diverged"))
-    assert 7 not in by_label(panel.lines)["train"].x
+def test_runs_that_did_not_end_well_are_a_gap_or_left_out():
+    ends = {7: "diverged", 9: "failed"}
+    (panel,) = panels(burn_in, *study(), *(record(m, 1e-9, 1e-9, 1e-9, status=status) for m, status in ends.items()))
+    for line in panel.lines:
+        assert line.x == (0, 5, 7, 8, 11)
+        assert [x for x, y in zip(line.x, line.y, strict=True) if y == inf] == [7]
+
+
+def test_what_diverged_beside_a_study_has_no_level():
+    carried = [record(0, 1.0, 1.0, 1.0, seed=s, status="diverged" if s else "ok", **CARRIED) for s in range(3)]
+    (panel,) = panels(burn_in, *study(batch_size=6), *carried, record(0, 1.0, 1.0, 1.0, **FULL))
+    assert {level.kind for level in panel.levels} == {"BPTT"}
+
+
+ENDS = st.tuples(st.sampled_from(["ok"] * 8 + ["diverged", "missing"]), st.integers(1, 9), st.integers(1, 9))
+"""How the run of an m and seed ended, and its errors."""
+RAGGED = st.lists(ENDS, min_size=24, max_size=24)
+
+
+def ragged(ends):
+    """Runs of two N, four m and three seeds, each m and N with seconds of its own."""
+    at = [(n, m, seed) for n in (12, 24) for m in ERRORS for seed in range(3)]
+    return [
+        record(m, train, val, train + val, seq_len=n, seed=seed, status=status, seconds=n + m, loss=[1.0])
+        for (n, m, seed), (status, train, val) in zip(at, ends, strict=True)
+        if status != "missing"
+    ]
+
+
+def of_n(found, n):
+    return next(panel for panel in found if f"N = {n}" in panel.title)
+
+
+@settings(deadline=None, max_examples=40)
+@given(RAGGED)
+def test_figures_have_the_points_and_m_star_of_the_tables(ends):
+    runs = ragged(ends)
+    known = {one.seq_len: one for one in studies(runs_frame(runs))}
+    curves, losses = panels(burn_in, *runs), panels(loss, *runs)
+    assert len(curves) == len(losses) == len(known)
+    for n, one in known.items():
+        m_star = {f"m* ({rule.name})": one.m_star(rule) for rule in RULES}
+        panel = of_n(curves, n)
+        assert {mark.label: mark.x for mark in panel.marks} == m_star
+        assert of_n(losses, n).title == panel.title
+        for part, line in by_label(panel.lines).items():
+            assert dict(zip(line.x, line.y, strict=True)) == {m: at.error(part) for m, at in one.points.items()}
+    for panel in panels(heat_map, *runs):
+        for label, line in by_label(panel.lines).items():
+            (rule,) = [rule for rule in RULES if f"m* ({rule.name})" == label]
+            assert line.x == tuple(known[n].m_star(rule) / n for n in sorted(known))
+
+
+@settings(deadline=None, max_examples=40)
+@given(RAGGED)
+def test_rings_are_about_the_m_star_of_the_tables(ends):
+    runs = ragged(ends)
+    for panel in panels(cost, *runs):
+        lines = by_label(panel.lines)
+        for rule in RULES:
+            line = lines.get(f"m* ({rule.name})")
+            at = {
+                one.seq_len + m: one.points[m].test_median
+                for one in studies(runs_frame(runs))
+                for m in [one.m_star(rule)]
+            }
+            ringed = {} if line is None else dict(zip(line.x, line.y, strict=True))
+            assert ringed == {x: y for x, y in at.items() if isfinite(y)}
 
 
 @pytest.mark.parametrize("ms", [(5, 8), (0,), ()], ids=["without m=0", "m=0 alone", "nothing"])
@@ -163,8 +234,8 @@ def test_times_are_relative_to_full_bptt_with_the_seconds_beside():
     assert panel.x_label == "training time relative to full BPTT [-]"
     assert list(found) == ["N = 12", "full BPTT"]
     short, full = found.values()
-    assert (short.length, short.low, short.high, short.text) == (3 / 6, 2 / 6, 7 / 6, "3 s")
-    assert (full.length, full.text) == (1.0, "6 s")
+    assert (short.length, short.low, short.high, short.text) == (3 / 6, 2 / 6, 7 / 6, "3 s, n = 3")
+    assert (full.length, full.text) == (1.0, "6 s, n = 1")
 
 
 def test_without_bptt_times_are_relative_to_m_0_of_the_smallest_n():
@@ -189,6 +260,24 @@ def test_times_of_different_engines_or_devices_are_in_different_panels(where):
 
 def test_one_bar_compares_nothing():
     assert panels(train_time, *study()) == []
+    assert panels(train_time, *study(), *study(model="gru"), *study(steps=31)) == []
+
+
+@pytest.mark.parametrize("where", [{"engine": "cpu"}, {"device": "another chip"}], ids=str)
+def test_no_run_of_a_model_with_two_bars_is_left_out(where):
+    here, there = [*study(), *study(seq_len=24)], study(seq_len=24, where=where)
+    found = panels(train_time, *here, *there)
+    assert {panel.runs for panel in found} == {frozenset(run.run_id for run in runs) for runs in (here, there)}
+    assert all(panel.title for panel in found)
+    assert {len(panel.bars): [bar.text for bar in panel.bars] for panel in found} == {
+        2: ["1 s, n = 4"] * 2,
+        1: ["1 s, n = 4"],
+    }
+
+
+def test_the_time_of_a_run_that_diverged_is_in_no_bar():
+    _, found = bars(*study(), *study(seq_len=24), record(5, 1, 1, 1, seed=1, seconds=99.0, status="diverged"))
+    assert [bar.high for bar in found.values()] == [1.0, 1.0]
 
 
 # error over N and m
@@ -225,6 +314,13 @@ def test_each_test_set_has_its_own_heat_map():
         "test set low": (1.0, 6.0),
         "test set high": (1.0, 1.0),
     }
+
+
+def test_what_diverged_is_an_empty_cell():
+    lost = record(3, 1.0, 1.0, 1.0, status="diverged")
+    (panel,) = panels(heat_map, *study(), lost, *study(seq_len=24))
+    assert panel.strips[0].values == (4.0, inf, 3.0, 1.0, 4.5)
+    assert panel.strips[0].edges[1:3] == (1.5 / 12, 4 / 12)
 
 
 @pytest.mark.parametrize("change", MIXTURES, ids=str)
@@ -278,6 +374,45 @@ def test_costs_on_different_engines_or_devices_are_in_different_panels(where):
     assert found[0].title != found[1].title
 
 
+def test_a_ring_is_about_the_m_star_of_the_whole_study_in_the_panel_that_has_it():
+    here, there = (
+        [record(m, *ERRORS[m], seconds=m + 1, where=w) for m in at] for at, w in (((0, 5), None), ((8, 11), NEW))
+    )
+    found = {panel.runs: by_label(panel.lines) for panel in panels(cost, *here, *there)}
+    assert len(found) == 2
+    rings = [{name: line.x for name, line in found[ids(runs)].items() if name in cost.RINGS} for runs in (here, there)]
+    assert rings == [{"m = 0": (1.0,), "m* (paper)": (6.0,)}, {"m* (val)": (9.0,)}]
+
+
+def test_a_point_is_shown_where_one_machine_ran_all_seeds():
+    def runs(at, where):
+        return [
+            record(m, *ERRORS[m], seed=seed, seconds=m + 1, where=where) for m, seeds in at.items() for seed in seeds
+        ]
+
+    here, there = runs({0: (0, 1), 5: (0, 1), 8: (0,)}, None), runs({8: (1,), 11: (0, 1)}, NEW)
+    beside = record(0, 1.0, 1.0, 1.0, seconds=50.0, where=NEW, **FULL)
+    found = panels(cost, *here, *there, beside)
+    xs = [
+        sorted(x for name, line in by_label(panel.lines).items() if name[0] in "Nf" for x in line.x) for panel in found
+    ]
+    assert sorted(xs) == [[1.0, 6.0], [12.0, 50.0]]
+
+
+def test_an_n_looks_the_same_in_every_panel():
+    found = panels(cost, *study(), *study(seq_len=24), *study(seq_len=24, where=NEW), *study(seq_len=18, where=NEW))
+    looks = {(line.label, line.look) for panel in found for line in panel.lines if line.label.startswith("N = ")}
+    assert sorted(label for label, _ in looks) == ["N = 12", "N = 18", "N = 24"]
+    assert len({look for _, look in looks}) == 3
+
+
+def test_what_diverged_costs_nothing_to_compare():
+    lost = [record(5, 1.0, 1.0, 1.0, seed=seed, seconds=0.1, status="diverged") for seed in (1, 2)]
+    runs = [record(m, 1.0, 1.0, 1.0, seed=seed) for m in (0, 8, 5) for seed in range(3) if m != 5 or not seed]
+    (panel,) = panels(cost, *runs, *lost)
+    assert by_label(panel.lines)["N = 12"].y == (1.0, 1.0)
+
+
 def test_each_test_set_has_its_own_costs():
     runs = [record(m, 1.0, 1.0, {"low": 1.0, "high": 3.0}) for m in (0, 5)]
     assert {panel.title: by_label(panel.lines)["m = 0"].y for panel in panels(cost, *runs)} == {
@@ -311,6 +446,19 @@ def test_losses_of_several_seeds_go_as_far_as_the_shortest():
     runs = [record(m, *e, loss=c, seed=s) for s, c in enumerate(curves) for m, e in ERRORS.items()]
     line = by_label(panels(loss, *runs)[0].lines)["m = 0"]
     assert (line.y, line.low, line.high) == ((5.0, 3.0), (4.0, 1.0), (8.0, 5.0))
+
+
+def test_a_run_that_diverged_has_an_infinite_loss_beyond_its_end():
+    def line(lost):
+        runs = [record(0, 1.0, 1.0, 1.0, seed=s, loss=[3.0, 2.0, 1.0], every=10) for s in range(lost, 3)]
+        runs += [record(0, 0, 0, 0, seed=s, loss=[5.0, None], every=10, status="diverged") for s in range(lost)]
+        (panel,) = panels(loss, *runs, *(record(5, 1.0, 1.0, 1.0, seed=s) for s in range(3)))
+        return by_label(panel.lines)["m = 0"]
+
+    one, two = line(1), line(2)
+    assert (one.x, one.y, one.high) == ((10.0, 20.0, 30.0), (3.0, 2.0, 1.0), (5.0, inf, inf))
+    assert (two.x, two.y) == ((10.0, 20.0, 30.0), (5.0, inf, inf))
+    assert line(3).y == (5.0, inf)
 
 
 # simulation

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import pandas as pd
 
 from ..frame import MEASURE
@@ -30,7 +32,7 @@ from .traces import (
 )
 
 NAME = "burn-in"
-NOTE = f"{MEASURE}. More than one seed: median, band from least to largest. {RULES_TOLD}."
+NOTE = f"{MEASURE}. More than one seed: median, band from least to largest. A gap: runs diverged. {RULES_TOLD}."
 GRID = Grid(columns=4, height=1.75)
 
 TRAIN = Look(BLUE, marker="o")
@@ -93,10 +95,9 @@ def _curve(label: str, rows: pd.DataFrame, look: Look) -> Line:
 
 
 def _levels(regime: str, rows: pd.DataFrame) -> list[Level]:
-    return [
-        Level(label, regime, float(part["mse"].median()), Look(look.colour, REGIMES[regime]))
-        for label, part, look in _parts(rows)
-    ]
+    """None of a part of which the runs diverged."""
+    parts = [(label, float(part["mse"].median()), look) for label, part, look in _parts(rows)]
+    return [Level(label, regime, y, Look(look.colour, REGIMES[regime])) for label, y, look in parts if isfinite(y)]
 
 
 def bend(grid: list[int]) -> float | None:

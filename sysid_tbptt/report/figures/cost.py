@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
+from math import isfinite
 
 import pandas as pd
 
 from ..frame import MEASURE
-from ..regimes import WINDOWS
+from ..regimes import WINDOWS, comparable, finished
 from ..selection import RULES_TOLD
+from ..studies import MACHINE
 from . import groups
-from .groups import Key
 from .machines import kinds, machines
 from .traces import (
     BLACK,
@@ -34,8 +35,9 @@ from .traces import (
 NAME = "cost"
 NOTE = (
     "One engine and device a panel. Processor seconds of training, evaluation left out, and test error: medians over "
-    "the seeds, a point an N and m. Front: nothing has less error for less time; it is known in hindsight and decides "
-    f"nothing. {MEASURE}. {RULES_TOLD}."
+    "the seeds, a point an N and m of which all seeds were run there; what diverged has none. m* is of the whole "
+    "study. Front: nothing has less error for less time; it is known in hindsight and decides nothing. "
+    f"{MEASURE}. {RULES_TOLD}."
 )
 GRID = Grid(columns=2, height=2.5, share_y=False)
 SHAPES = [
@@ -59,25 +61,31 @@ RINGS = {
 
 Point = tuple[float, float]
 Kinds = Sequence[tuple[str, pd.DataFrame]]
+Ringed = Mapping[str, set[str]]
+"""The ids of the runs that each ring is about."""
 
 
 def pages(runs: pd.DataFrame) -> list[Page]:
     """A panel for every model, machine and test set with two points or more."""
+    ringed = _ringed(runs)
     parts = [
         (key | test, part)
-        for test, rows in groups.grouped(groups.usable(runs), ["test_set"])
+        for test, rows in groups.grouped(_whole(finished(runs)), ["test_set"])
         for key, part in machines(rows)
     ]
     parts = [(key, part) for key, part in parts if len(_points(part)) > 1]
     names = groups.varying([key for key, _ in parts])
-    return paged([[_panel(groups.told(key, names), key, part)] for key, part in parts], GRID)
+    found = [(groups.told(key, names), list(kinds(key, part))) for key, part in parts]
+    looks = _looks([kind for _, of_panel in found for kind in of_panel])
+    return paged([[_panel(title, of_panel, looks, ringed)] for title, of_panel in found], GRID)
 
 
-def _panel(title: str, key: Key, part: pd.DataFrame) -> Panel:
-    found = list(kinds(key, part))
+def _panel(title: str, found: Kinds, looks: Mapping[str, Look], ringed: Ringed) -> Panel:
     points = {name: _points(runs) for name, runs in found}
-    rings = {ring: list(_ringed(ring, found)) for ring in RINGS}
-    looks = _looks(found)
+    rings = {
+        ring: [point for _, runs in found for point in _points(runs[runs["run_id"].isin(ringed[ring])])]
+        for ring in RINGS
+    }
     return Panel(
         title=title,
         x_label="training time [processor s]",
@@ -85,7 +93,7 @@ def _panel(title: str, key: Key, part: pd.DataFrame) -> Panel:
         lines=(
             _line("Pareto front", front([point for of in points.values() for point in of]), FRONT),
             *(_line(ring, of, RINGS[ring]) for ring, of in rings.items() if of),
-            *(_line(_legend(name), of, looks[name]) for name, of in points.items()),
+            *(_line(_legend(name), of, looks[name]) for name, of in points.items() if of),
         ),
         log_x=True,
         log_y=True,
@@ -93,21 +101,33 @@ def _panel(title: str, key: Key, part: pd.DataFrame) -> Panel:
     )
 
 
+def _whole(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs at those m of which one machine ran all seeds, stateless ones as far as they are `comparable`."""
+    stateless, point = runs["regime"] == "stateless", [*groups.MODEL, *WINDOWS, "regime", "burn_in"]
+    runs = pd.concat([comparable(runs[stateless], [*groups.MODEL, *WINDOWS]), runs[~stateless]])
+    seeds = [runs.groupby(names)["seed"].transform("nunique") for names in ([*point, *MACHINE], point)]
+    return runs[seeds[0] == seeds[1]]
+
+
 def _points(runs: pd.DataFrame) -> list[Point]:
-    """Seconds and error of each N and m."""
+    """Seconds and error of each N and m, where it did not diverge."""
     medians = runs.groupby([*WINDOWS, "burn_in"])[["train_cpu_s", "test_mse"]].median()
-    return [(float(x), float(y)) for x, y in medians.itertuples(index=False)]
+    return [(float(x), float(y)) for x, y in medians.itertuples(index=False) if isfinite(y)]
 
 
-def _ringed(ring: str, found: Kinds) -> Iterator[Point]:
-    """The points that a ring names, of each N that was run at m = 0 and more m."""
-    for _, runs in found:
-        if runs["regime"].iloc[0] == "stateless" and runs["burn_in"].nunique() > 1 and (runs["burn_in"] == 0).any():
-            m = {"m = 0": 0} | {f"m* ({rule})": m for rule, m in groups.chosen_m(runs).items()}
-            yield from _points(runs[runs["burn_in"] == m[ring]]) if ring in m else ()
+def _ringed(runs: pd.DataFrame) -> Ringed:
+    """The runs at m = 0 and at m* of every study."""
+    ids: dict[str, set[str]] = {ring: set() for ring in RINGS}
+    for _, part, _ in groups.studies(runs):
+        m_of = {"m = 0": 0} | {f"m* ({rule})": m for rule, m in groups.chosen_m(part).items()}
+        for ring, m in m_of.items():
+            ids[ring] |= set(part["run_id"][part["burn_in"] == m])
+    return ids
 
 
 def _looks(found: Kinds) -> dict[str, Look]:
+    """By name, the same in every panel, as the legend is."""
+    found = list(dict(sorted(found, key=lambda kind: int(kind[1]["seq_len"].iloc[0]))).items())
     shapes = cycle(SHAPES)
     beside = {"stateful": STATEFUL, "bptt": BPTT}
     return {name: beside.get(runs["regime"].iloc[0]) or Look(*next(shapes)) for name, runs in found}

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from ...config import RETRAIN
-from ..regimes import WINDOWS
+from ..frame import DATA, NETWORK
+from ..regimes import WINDOWS, comparable, finished
 from ..selection import RULES
 
-MODEL = ["suite", "dataset", "split", "revision", "model", "hidden_size", "setting"]
+MODEL = ["suite", *DATA, *NETWORK]
 SHOWN = {
     "suite": "suite {}",
     "dataset": "{}",
@@ -45,9 +46,10 @@ def grouped(runs: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[Key, pd.
 
 
 def studies(runs: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame, pd.DataFrame]]:
-    """Each burn-in study: its model and windows, its stateless runs at m = 0 and more, and all runs of the model."""
-    for model, of_model in grouped(usable(runs), MODEL):
-        for windows, part in grouped(of_model[of_model["regime"] == "stateless"], WINDOWS):
+    """Each burn-in study: its model and windows, its `comparable` stateless runs at m = 0 and more, and all runs of the
+    model; of those that diverged the errors are infinite."""
+    for model, of_model in grouped(finished(runs), MODEL):
+        for windows, part in grouped(comparable(of_model[of_model["regime"] == "stateless"], WINDOWS), WINDOWS):
             if part["burn_in"].nunique() > 1 and (part["burn_in"] == 0).any():
                 yield model | windows, part, of_model
 

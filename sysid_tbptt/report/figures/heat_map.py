@@ -16,7 +16,7 @@ from .traces import BLACK, NO_LINE, Grid, Line, Look, Page, Panel, Strip, paged
 NAME = "heat-map"
 NOTE = (
     "Test error relative to the least in the panel; more than one seed: medians. Each cell goes halfway to the next m "
-    f"that was run; what was not run is empty. {MEASURE}. {RULES_TOLD}."
+    f"that was run; what was not run, or diverged, is empty. {MEASURE}. {RULES_TOLD}."
 )
 RULES = {"paper": Look(BLACK, NO_LINE, "v", size=3.6), "val": Look(BLACK, NO_LINE, "^", filled=False, size=3.6)}
 _ASIDE = {"paper": 0.24, "val": -0.24}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pandas as pd
 
 from . import groups
@@ -10,7 +12,7 @@ from .traces import BLUE, DASHED, DOTTED, GREEN, PURPLE, VERMILLION, Grid, Line,
 NAME = "loss"
 NOTE = (
     "Mean training loss of each block of steps, over the scored steps m+1 to N of a batch, so that losses of different "
-    "m cover different steps; more than one seed: median, band from least to largest."
+    "m cover different steps; more than one seed: median, band from least to largest. Where runs diverged a line ends."
 )
 GRID = Grid(columns=4, height=1.75)
 
@@ -60,10 +62,12 @@ def _label(name: str, m: int, n: int) -> str:
 
 
 def _curve(label: str, runs: pd.DataFrame, look: Look) -> Line:
-    """The median over seeds, as far as all of them were trained; each block stands at its last step."""
-    length = min(len(curve) for curve in runs["curve"])
-    blocks = pd.DataFrame([curve[:length] for curve in runs["curve"]], dtype=float)
-    every, steps = int(runs["curve_every"].iloc[0]), int(runs["steps_done"].min())
+    """The median over seeds, as far as all of them were trained, beyond its end a run that diverged is infinite; each
+    block stands at its last step."""
+    ended = groups.usable(runs) if (runs["status"] == "ok").any() else runs
+    length = min(len(curve) for curve in ended["curve"])
+    blocks = pd.DataFrame([[*curve, *[inf] * length][:length] for curve in runs["curve"]], dtype=float).fillna(inf)
+    every, steps = int(runs["curve_every"].iloc[0]), int(ended["steps_done"].min())
     banded = len(blocks) > 1
     return Line(
         label=label,

@@ -17,7 +17,7 @@ FULL = "full BPTT"
 
 def machines(runs: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
     """The runs of each model and machine, one row a run; those with a budget in epochs stand together."""
-    once = groups.usable(runs).drop_duplicates("run_id")
+    once = runs.drop_duplicates("run_id")
     once = once[once["regime"].isin(REGIMES)]
     once = once.assign(budgets=once["budget"].mask(once["budget"].str.endswith("epochs"), "epochs"))
     return groups.grouped(once, [*groups.MODEL, *MACHINE, "budgets"])

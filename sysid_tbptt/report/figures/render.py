@@ -175,7 +175,7 @@ def _draw(axes: Axes, panel: Panel, width: float) -> None:
         if line.low:
             axes.fill_between(line.x, line.low, line.high, color=line.look.colour, alpha=0.18, linewidth=0)
         axes.plot(line.x, line.y, **_stroke(line.look))
-    last = max(x for line in panel.lines for x in line.x)
+    last = max((x for line in panel.lines for x in line.x), default=0.0)
     if panel.bend is not None:
         _bend(axes, panel.bend, last)
     elif last >= 10_000 and not panel.log_x:
@@ -201,7 +201,7 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar]) -> None:
     axes.set_yticks(range(len(bars)), [plain(bar.name) for bar in bars])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.set_xlim(0, 1.22 * max(max(bar.high, bar.length) for bar in bars))
+    axes.set_xlim(0, 1.4 * max(max(bar.high, bar.length) for bar in bars))
 
 
 def _draw_strips(axes: Axes, panel: Panel) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import inf
+from math import inf, isfinite
 
 import numpy as np
 import pandas as pd
@@ -117,10 +117,10 @@ def _study(estimate: StabilityRecord, key: Key, part: pd.DataFrame, of_model: pd
 
 def _bound(estimate: StabilityRecord, panel: Panel) -> Line:
     """The bound over whole m, its least value that of the test errors, as far as it is not above all errors."""
-    n, errors = estimate.config.seq_len, [error for line in panel.lines for error in line.y]
+    n, errors = estimate.config.seq_len, [error for line in panel.lines for error in line.y if isfinite(error)]
     least = min((error for line in panel.lines if line.label != "train" for error in line.y), default=inf)
     shown_m = range(n) if n <= _POINTS else np.linspace(0, n - 1, _POINTS).astype(int).tolist()
     values = {m: bound(m, n, estimate.factor) for m in shown_m}
     scale = least / min(values.values())
-    shown = {m: scale * value for m, value in values.items() if scale * value <= max(errors)}
+    shown = {m: scale * value for m, value in values.items() if scale * value <= max(errors, default=0.0)}
     return Line("λ^m/(N − m), scaled", tuple(map(float, shown)), tuple(shown.values()), BOUND)

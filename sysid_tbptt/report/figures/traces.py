@@ -32,7 +32,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Line:
-    """A curve; ``low`` and ``high``, where given, bound a band about it."""
+    """A curve; ``low`` and ``high``, where given, bound a band about it. What is infinite is a gap."""
 
     label: str
     x: Numbers

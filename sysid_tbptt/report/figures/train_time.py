@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pandas as pd
 
+from ..studies import MACHINE
 from . import groups
+from .groups import Key
 from .machines import FULL, kinds, machines
 from .traces import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, Bar, Look, Page, Panel
 
 NAME = "time"
-NOTE = "Processor seconds of training a run, evaluation left out: median over m and seeds, whisker from least to most."
+NOTE = (
+    "Processor seconds of training a run, evaluation left out: median over m and seeds, whisker from least to most; "
+    "n: how many runs."
+)
 LOOKS = {"stateless": Look(BLUE), "stateful": Look(ORANGE), "bptt": Look(GREY)}
 
 _BAR_INCHES, _FRAME_INCHES, _PAGE_INCHES = 0.18, 0.65, 8.0
 
 
 def pages(runs: pd.DataFrame) -> list[Page]:
-    """A panel for every model and machine: times on different machines or engines are never set beside each other."""
-    found = [(key, list(kinds(key, part))) for key, part in machines(runs)]
-    found = [(key, rows) for key, rows in found if len(rows) > 1]
+    """A panel for every model and machine: times on different machines or engines are never set beside each other.
+
+    A model, with its budget, that has one bar alone has no panel.
+    """
+    found = [(key, list(kinds(key, part))) for key, part in machines(groups.usable(runs))]
+    bars = Counter(_trained(key) for key, rows in found for _ in rows)
+    found = [(key, rows) for key, rows in found if bars[_trained(key)] > 1]
     names = groups.varying([key for key, _ in found])
     return _paged([_panel(groups.told(key, names), rows) for key, rows in found])
+
+
+def _trained(key: Key) -> tuple[object, ...]:
+    """Model and budget."""
+    return tuple(value for name, value in key.items() if name not in MACHINE)
 
 
 def _panel(title: str, rows: list[tuple[str, pd.DataFrame]]) -> Panel:
@@ -46,7 +62,8 @@ def _reference(rows: list[tuple[str, pd.DataFrame]]) -> tuple[float, str]:
 
 def _bar(name: str, seconds: pd.Series[float], reference: float, look: Look) -> Bar:
     median, low, high = (float(value) for value in (seconds.median(), seconds.min(), seconds.max()))
-    return Bar(name, median / reference, low / reference, high / reference, f"{_rounded(median)} s", look)
+    text = f"{_rounded(median)} s, n = {len(seconds)}"
+    return Bar(name, median / reference, low / reference, high / reference, text, look)
 
 
 def _rounded(seconds: float) -> str:

@@ -12,21 +12,21 @@ from ...config import RETRAIN
 from ...runs.choice import validation_error
 from ...runs.record import RunRecord
 from ..figures import groups
-from ..regimes import WINDOWS, bptt, finished, stateful
+from ..frame import DATA, NETWORK
+from ..regimes import WINDOWS, bptt, comparable, finished, stateful
 from .runs import Json, Runs, rounded
 from .titles import first_suite_first, titles
 
-TEST = ["suite", "dataset", "split", "revision", "test_set", "channel"]
-MODEL = ["model", "hidden_size", "setting"]
-LINE = [*MODEL, *WINDOWS]
+TEST = ["suite", *DATA, "test_set", "channel"]
+LINE = [*NETWORK, *WINDOWS]
 LEVELS = {"stateful": stateful, "full BPTT": lambda runs, line: bptt(runs, line["budget"])}
 """What stands beside a line, at no m: how it is found among the runs of the same model."""
 
 
 def curves(rows: pd.DataFrame, records: Sequence[RunRecord], runs: Runs) -> list[Json]:
     """Of each test the lines, from the rows of `frame`: m, and by m the median RMSE over seeds after the init window,
-    the least, the largest, and the runs behind them; ``chosen`` is the place of the m with the least median validation
-    error.
+    the least, the largest, and the runs behind them, as far as they are `comparable`; ``chosen`` is the place of the m
+    with the least median validation error.
 
     Runs of a second stage have no curve: their validation data were trained on, so that no m is chosen there.
 
@@ -34,11 +34,12 @@ def curves(rows: pd.DataFrame, records: Sequence[RunRecord], runs: Runs) -> list
     """
     rows = channels(finished(rows[~rows["split"].str.endswith(RETRAIN)]), records)
     stateless = rows["regime"] == "stateless"
-    points, others = _points(rows[stateless]), dict(list(rows[~stateless].groupby([*TEST, *MODEL])))
+    points = _points(comparable(rows[stateless], [*TEST, *LINE]))
+    others = dict(list(rows[~stateless].groupby([*TEST, *NETWORK])))
     tests: dict[tuple[Any, ...], Json] = {}
     for key, line in groups.grouped(points, [*TEST, *LINE]):
         if len(line) > 1:
-            place, model = tuple(key[name] for name in TEST), tuple(key[name] for name in MODEL)
+            place, model = tuple(key[name] for name in TEST), tuple(key[name] for name in NETWORK)
             test = {name: key[name] for name in TEST} | {"unit": line["unit"].iloc[0], "lines": []}
             drawn = _line(key, line, others.get((*place, *model)), runs)
             tests.setdefault(place, test)["lines"].append(drawn)
