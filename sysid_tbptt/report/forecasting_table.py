@@ -16,13 +16,13 @@ from ..config import RETRAIN
 from ..runs.record import RunRecord
 from .caption import provenance_of
 from .formats import MISSING, Block, Table, percent, significant, with_range
-from .frame import by_study, frame
+from .frame import NETWORK, by_study, frame
 from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables, is_papers_forecast
 from .regimes import WINDOWS, bptt, comparable, finished, on_windows, stateful
 from .selection import RULES, RULES_TOLD
 from .shared import STUDY_WORDS, choice, shared, windows
 
-MODEL = ["suite", "dataset", "split", "data", "test_set", "model", "hidden_size", "setting"]
+MODEL = ["suite", "dataset", "split", "data", "test_set", *NETWORK]
 STUDY = [*MODEL, *WINDOWS]
 ERRORS = ("train", "test", "test_paper")
 VALUES = {"m0": "m = 0", "last": "m = N-1", "mstar": "at m*", "stateful": "stateful", "bptt": "full BPTT"}
@@ -132,9 +132,10 @@ def _published(study: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
     """Rows of `forecasting_study` of one suite and data set as a table to read."""
     place = (rows["suite"].iloc[0], rows["dataset"].iloc[0])
-    behind = runs["run_id"][(runs["suite"] == place[0]) & (runs["dataset"] == place[1])]
+    behind = runs[(runs["suite"] == place[0]) & (runs["dataset"] == place[1])]
+    steps = ", ".join(f"{horizon:.0f}" for horizon in sorted(set(behind["horizon"])))
     return Table(
-        title=f"{place[0]}: {place[1]}, forecasts",
+        title=f"{place[0]}: {place[1]}, forecasts of {steps} steps",
         blocks=[
             Block(f"Test MSE, standardised units; {shared(rows)}", _readable(rows, "test"), words=STUDY_WORDS),
             Block("Test MSE with the paper's divisor", _readable(rows, "test_paper"), words=STUDY_WORDS),
@@ -151,7 +152,7 @@ def forecasting_table(rows: pd.DataFrame, runs: pd.DataFrame, records: Sequence[
             f"{RULES_TOLD}. Test data decide nothing."
             + (f" {PUBLISHED}: {PAPER_CITATION}." if (rows["rule"] == PUBLISHED).any() else ""),
             *_bad_ends(by_study(records)[place[0], place[1]]),
-            f"Provenance: {provenance_of(behind, records)}",
+            f"Provenance: {provenance_of(behind['run_id'], records)}",
         ],
         data=rows,
     )
