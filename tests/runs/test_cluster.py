@@ -13,8 +13,8 @@ from distributed import Future
 
 from sysid_tbptt.errors import EngineError, StoreError
 from sysid_tbptt.registry import data_of
+from sysid_tbptt.runs import bundle, retries
 from sysid_tbptt.runs import cluster as cluster_module
-from sysid_tbptt.runs import retries
 from sysid_tbptt.runs.connection import Cluster, connect
 from sysid_tbptt.runs.store import Store
 from sysid_tbptt.runs.worker import Task
@@ -186,7 +186,9 @@ def test_runs_go_to_workers_with_the_resource_alone_also_once_more(cluster, runs
     assert set(moods.read_text().split()) == {str(cluster.client.run(os.getpid, workers=[address])[address])}
 
 
-def test_a_worker_that_fails_every_bundle_gets_no_more_and_costs_no_run(cluster, runs, tmp_path):
+def test_a_worker_that_fails_every_bundle_gets_no_more_and_costs_no_run(cluster, runs, tmp_path, monkeypatch):
+    """Each run is a bundle: the other worker cannot have them all before this one has had three."""
+    monkeypatch.setattr(bundle, "BUNDLE_SECONDS", 0.0)
     cluster.client.wait_for_workers(2)
     address, _ = sorted(cluster.client.nthreads())
     cluster.client.run(set_temporary, str(tmp_path / "nowhere"), workers=[address])
