@@ -109,7 +109,9 @@ def test_bars_join_the_models_that_cannot_be_told_apart_and_names_are_text(drawa
     errors = pd.DataFrame(np.random.default_rng(0).random((30, 4)) + np.arange(4) * [0, 0.1, 5, 5], columns=names)
     found = ranking(errors)
     (axes,) = critical_difference._figure(found, "note").axes
-    bars = [sorted(set(line.get_xdata())) for line in axes.lines if to_hex(line.get_color()) == BLUE.lower()]
+    lines = [list(line.get_xdata()) for line in axes.lines if to_hex(line.get_color()) == BLUE.lower()]
+    assert lines == [sorted(line) for line in lines], "the same in every process"
+    bars = [sorted(set(line)) for line in lines]
     apart = np.abs(found.ranks.to_numpy()[:, None] - found.ranks.to_numpy()) > found.critical_difference
     assert apart[0, 2]
     assert not apart[0, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import chain
 from typing import Any
 
 import scikit_posthocs
@@ -45,7 +46,7 @@ def _figure(ranking: Ranking, note: str) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.add_axes((beside, below / height, 1 - 2 * beside, 1 - (below + _SCALE_INCHES) / height))
     axes.spines["top"].set_visible(True)
-    scikit_posthocs.critical_difference_diagram(
+    artists = scikit_posthocs.critical_difference_diagram(
         ranking.ranks.rename(index=names),
         ranking.pairs.rename(index=names, columns=names),
         ax=axes,
@@ -57,6 +58,8 @@ def _figure(ranking: Ranking, note: str) -> Figure:
         elbow_props={"linewidth": 0.6},
         crossbar_props={"linewidth": 1.6, "color": BLUE, "solid_capstyle": "round"},
     )
+    for bar in chain.from_iterable(artists["crossbars"]):  # its points come from a set, in the order of this process
+        bar.set_xdata(sorted(bar.get_xdata()))
     _scale(axes, ranking)
     figure.text(0.05 / PAGE_WIDTH, 0.04 / height, plain(note), size=NOTE_POINTS, color="#333333", linespacing=1.15)
     return figure
