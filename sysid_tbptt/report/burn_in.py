@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from .published import PAPER_EPOCHS, is_papers, paper_tables
+from .published import PAPER_EPOCHS, PUBLISHED, is_papers, paper_tables
 from .regimes import WINDOWS
 from .selection import RULES
 from .studies import MODEL, Point, Study
@@ -27,7 +27,6 @@ COLUMNS = [
     *(f"{value}_{part}_{end}" for part in PARTS for value in ERRORS for end in SPREAD),
     *(f"{value}_seeds" for value in ERRORS),
 ]
-PUBLISHED = "published"
 
 
 def burn_in_table(studies: Iterable[Study]) -> pd.DataFrame:

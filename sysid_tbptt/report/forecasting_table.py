@@ -15,18 +15,17 @@ import pandas as pd
 from ..config import RETRAIN
 from ..runs.record import RunRecord
 from .caption import provenance_of
-from .formats import MISSING, Block, Table, percent, significant, with_range
+from .formats import Block, Table, percent, significant, with_range
 from .frame import NETWORK, by_study, frame
-from .published import FORECASTING_EPOCHS, PAPER_CITATION, forecasting_tables, is_papers_forecast
+from .published import FORECASTING_EPOCHS, PAPER_CITATION, PUBLISHED, forecasting_tables, is_papers_forecast
 from .regimes import WINDOWS, bptt, comparable, finished, on_windows, stateful
 from .selection import RULES, RULES_TOLD
-from .shared import STUDY_WORDS, choice, shared, windows
+from .shared import STUDY_WORDS, choice, shared, tried, windows
 
 MODEL = ["suite", "dataset", "split", "data", "test_set", *NETWORK]
 STUDY = [*MODEL, *WINDOWS]
 ERRORS = ("train", "test", "test_paper")
 VALUES = {"m0": "m = 0", "last": "m = N-1", "mstar": "at m*", "stateful": "stateful", "bptt": "full BPTT"}
-PUBLISHED = "published"
 
 
 def forecasts(records: Iterable[RunRecord]) -> pd.DataFrame:
@@ -169,8 +168,7 @@ def _bad_ends(records: Sequence[RunRecord]) -> Iterator[str]:
 
 def _readable(rows: pd.DataFrame, part: str) -> pd.DataFrame:
     stage = {} if (rows["stage"] == 2).all() else {"stage": rows["stage"].astype(str)}
-    shown = pd.DataFrame(windows(rows) | {"budget": rows["budget"]} | stage | choice(rows))
-    shown["of m"] = [MISSING if pd.isna(tried) else f"{tried:.0f}" for tried in rows["m_tried"]]
+    shown = pd.DataFrame({**windows(rows), "budget": rows["budget"], **stage, **choice(rows), **tried(rows)})
     shown["seeds"] = rows["seeds"].astype(str)
     for name, heading in VALUES.items():
         errors = rows[f"{name}_{part}"]

@@ -9,6 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+PUBLISHED = "published"
+"""In the column of the rule, of rows that hold the paper's values."""
+
 PAPER_CITATION = "Schiller, Heinrich, Lopez, Müller, ICLR 2026 (arXiv 2602.10911)"
 PAPER_EPOCHS = {"silverbox": 400, "wiener_hammerstein": 400, "rlc": 1500}
 FORECASTING_EPOCHS = {"electricity": 400, "traffic": 400, "solar": 300}

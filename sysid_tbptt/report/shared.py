@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from .formats import MISSING
+
 VARYING = {
     "split": "split",
     "revision": "data revision",
@@ -36,6 +38,11 @@ def windows(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
 def choice(table: pd.DataFrame) -> dict[str, pd.Series[str]]:
     """The rule, and the m* that it chose."""
     return {"rule": table["rule"], "m*": table["m_star"].astype(str)}
+
+
+def tried(table: pd.DataFrame) -> dict[str, list[str]]:
+    """How many values of m the choice was from."""
+    return {"of m": [MISSING if pd.isna(count) else f"{count:.0f}" for count in table["m_tried"]]}
 
 
 def shared(table: pd.DataFrame) -> str:

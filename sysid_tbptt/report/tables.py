@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..runs.record import RunRecord
 from ..runs.store import file_name
-from .burn_in import PARTS, PUBLISHED, burn_in_table
+from .burn_in import PARTS, burn_in_table
 from .caption import provenance_line
 from .differences import Outputs, differences
 from .effect import burn_in_effect, effect_table
@@ -22,11 +22,11 @@ from .frame import MEASURE, by_study, by_suite, frame
 from .initial_states import initial_states, initial_states_table
 from .leaderboard import board
 from .leaderboard_table import leaderboard_table
-from .published import PAPER_CITATION
+from .published import PAPER_CITATION, PUBLISHED
 from .questions import asked
 from .ranks import standings
 from .selection import RULES_TOLD
-from .shared import STUDY_WORDS, choice, shared, windows
+from .shared import STUDY_WORDS, choice, shared, tried, windows
 from .studies import studies
 
 HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "stateful", "bptt": "BPTT"}
@@ -151,8 +151,7 @@ def _anchor(row: dict[Hashable, Any], *, several_tests: bool) -> str:
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """The table as people read it: rounded text, and columns that never vary left out."""
-    shown = pd.DataFrame({**windows(table), "budget": table["budget"], **choice(table)})
-    shown["of m"] = [MISSING if pd.isna(tried) else f"{tried:.0f}" for tried in table["m_tried"]]
+    shown = pd.DataFrame({**windows(table), "budget": table["budget"], **choice(table), **tried(table)})
     if table["seeds"].max() > 1:
         shown["seeds"] = table["seeds"].astype(str)
     for part in PARTS:

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sysid_tbptt.report.burn_in import COLUMNS, PUBLISHED, burn_in_table
+from sysid_tbptt.report.burn_in import COLUMNS, burn_in_table
 from sysid_tbptt.report.frame import frame
+from sysid_tbptt.report.published import PUBLISHED
 from sysid_tbptt.report.studies import studies
 from sysid_tbptt.runs.record import RunRecord
 from tests.conftest import config_of

@@ -10,8 +10,6 @@ from ..regimes import WINDOWS
 from ..sources import commits, devices, once
 from . import groups
 
-__all__ = ["commits", "source"]
-
 
 def source(records: Sequence[RunRecord]) -> str:
     """What the runs share, from suite to budget, their number and seeds, engines, devices, version and commit."""

@@ -12,7 +12,8 @@ import pandas as pd
 from ...runs.stability import BAND, StabilityRecord
 from ...training.bound import best_burn_in, bound
 from ..selection import RULES_TOLD
-from . import burn_in, groups, note
+from ..sources import commits, once
+from . import burn_in, groups
 from .groups import Key
 from .traces import (
     BLACK,
@@ -66,10 +67,9 @@ def pages(runs: pd.DataFrame, estimates: Sequence[StabilityRecord]) -> list[Page
 
 def told(estimates: Sequence[StabilityRecord]) -> str:
     """Pairs, seeds and commits of the estimates."""
-    pairs = sorted({estimate.pairs for estimate in estimates})
-    seeds = sorted({estimate.seed for estimate in estimates})
-    drawn = f"Pairs of states: {', '.join(map(str, pairs))}, seed {', '.join(map(str, seeds))}"
-    return f"{drawn}, commit {note.commits(estimate.provenance for estimate in estimates)}."
+    pairs, seeds = (once(getattr(estimate, name) for estimate in estimates) for name in ("pairs", "seed"))
+    commit = commits(estimate.provenance for estimate in estimates)
+    return f"Pairs of states: {pairs}, seed {seeds}, commit {commit}."
 
 
 def _decay(estimate: StabilityRecord, title: str) -> Panel:
