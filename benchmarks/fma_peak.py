@@ -10,11 +10,12 @@ from numba import njit
 from numba.core import types
 
 from sysid_tbptt.training.engines.kernels.decorators import intrinsic
+from sysid_tbptt.training.engines.kernels.registers import registers
 from sysid_tbptt.training.engines.kernels.simd import LANES, constant, emit_fma, splat, total, vector
 from sysid_tbptt.training.engines.kernels.tiles import repeat
 
-SUMS = 24
-"""Independent sums: more than latency times pipes, fewer than registers."""
+SUMS = registers().count * 3 // 4 // registers().per_vector
+"""Independent sums of 16 lanes in three quarters of the registers: more than latency times pipes, and none spills."""
 TURNS = 1 << 16
 
 

@@ -71,11 +71,11 @@ def working_set(shape: Shape, N: int) -> int:
     """Bytes of a run's tape, weights and gradients; the records, of which no window is copied, come on top.
 
     The tape holds 16 windows at a time, whatever B is. With R pre-activations a unit (4 in LSTM and GRU, 1 in the
-    Elman network) and M = H in the LSTM, otherwise 0, it takes
+    Elman network), A = R H rounded up to an odd number, and M = H in the LSTM, otherwise 0, it takes
 
-        64 ((N + 1) (H + 1 + n_u + M) + N (R H + M + n_y) + H + M) bytes,
+        64 ((N + 1) (H + 1 + n_u + M) + N (A + M + n_y) + H + M) bytes,
 
-    and the gradient 64 (R H (H + 1 + n_u) + n_y (H + 1)). Silverbox, N = 1000, LSTM with 8 units: 3.8 MB.
+    and the gradient 64 (R H (H + 1 + n_u) + n_y (H + 1)). Silverbox, N = 1000, LSTM with 8 units: 3.9 MB.
     """
     parameters = Parameters(shape)
     count = sum(tape.rows(shape, N).values()) + shape.gradients

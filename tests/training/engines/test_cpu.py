@@ -245,7 +245,7 @@ def test_auto_picks_it(job):
 def test_working_set_is_the_tape_of_16_windows(job):
     """The formula in the docstring, at N = 1000, against what a run allocates; B does not matter."""
     N, H, n_u, n_y = 1000, 8, 1, 1
-    by_formula = 64 * ((N + 1) * (H + 1 + n_u + H) + N * (4 * H + H + n_y) + H + H)
+    by_formula = 64 * ((N + 1) * (H + 1 + n_u + H) + N * (4 * H + 1 + H + n_y) + H + H)
     by_formula += 64 * (4 * H * (H + 1 + n_u) + n_y * (H + 1))
     stated = cpu.working_set(BatchShape("lstm", H, n_u, n_y), N)
     assert by_formula <= stated <= 1.01 * by_formula

@@ -13,7 +13,7 @@ def forward(shape: Any, tape: Any, t: int) -> None:
     units, width = shape.units, shape.z_rows
     z, a = tape.z, tape.a
     for j in range(units):
-        store(z, width * (t + 1) + j, tanh(load(a, units * t + j)))
+        store(z, width * (t + 1) + j, tanh(load(a, shape.a_rows * t + j)))
 
 
 def backward(shape: Any, tape: Any, t: int) -> None:
@@ -22,4 +22,4 @@ def backward(shape: Any, tape: Any, t: int) -> None:
     z, a, dh = tape.z, tape.a, tape.dh
     for j in range(units):
         h, d = load(z, width * (t + 1) + j), load(dh, j)
-        store(a, units * t + j, d * (1 - h * h))
+        store(a, shape.a_rows * t + j, d * (1 - h * h))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .cache import kernel
 from .cells import backward, forward
 from .decorators import compiled
 from .products import accumulate, accumulate_readout, preactivate, propagate, read_back, read_out
@@ -167,7 +168,7 @@ def _backward(shape: Any, problem: Any, packed: Any, tape: Any, gradient: Any) -
         stop = start
 
 
-@compiled
+@kernel
 def prepare(shape: Any, tape: Any, N: int) -> None:
     """The constant ones in z, and the zeros in its spare lanes."""
     for t in range(N + 1):

@@ -13,7 +13,7 @@ def forward(shape: Any, tape: Any, t: int) -> None:
     units, width = shape.units, shape.z_rows
     z, a = tape.z, tape.a
     for j in range(units):
-        gate = 4 * units * t + j
+        gate = shape.a_rows * t + j
         r, update = logistics(load(a, gate), load(a, gate + units))
         n = tanh(load(a, gate + 3 * units) + r * load(a, gate + 2 * units))
         store(z, width * (t + 1) + j, n + update * (load(z, width * t + j) - n))
@@ -27,7 +27,7 @@ def backward(shape: Any, tape: Any, t: int) -> None:
     units, width = shape.units, shape.z_rows
     z, a, dh = tape.z, tape.a, tape.dh
     for j in range(units):
-        gate = 4 * units * t + j
+        gate = shape.a_rows * t + j
         r, update = load(a, gate), load(a, gate + units)
         n_h, n = load(a, gate + 2 * units), load(a, gate + 3 * units)
         h, d = load(z, width * t + j), load(dh, j)

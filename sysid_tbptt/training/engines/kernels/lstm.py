@@ -13,7 +13,7 @@ def forward(shape: Any, tape: Any, t: int) -> None:
     units, width = shape.units, shape.z_rows
     z, a, c, tanh_c = tape.z, tape.a, tape.c, tape.tanh_c
     for j in range(units):
-        gate, memory = 4 * units * t + j, units * t + j
+        gate, memory = shape.a_rows * t + j, units * t + j
         a_i, a_f = load(a, gate), load(a, gate + units)
         a_g, a_o = load(a, gate + 2 * units), load(a, gate + 3 * units)
         g, i, f, o = tanh_and_logistics(a_g, a_i, a_f, a_o)
@@ -23,7 +23,7 @@ def forward(shape: Any, tape: Any, t: int) -> None:
         store(a, gate + 2 * units, g)
         store(a, gate + 3 * units, o)
     for j in range(units):
-        gate, memory = 4 * units * t + j, units * t + j
+        gate, memory = shape.a_rows * t + j, units * t + j
         squashed = tanh(load(c, memory + units))
         store(tanh_c, memory, squashed)
         store(z, width * (t + 1) + j, load(a, gate + 3 * units) * squashed)
@@ -34,7 +34,7 @@ def backward(shape: Any, tape: Any, t: int) -> None:
     units = shape.units
     a, c, tanh_c, dh, dc = tape.a, tape.c, tape.tanh_c, tape.dh, tape.dc
     for j in range(units):
-        gate, memory = 4 * units * t + j, units * t + j
+        gate, memory = shape.a_rows * t + j, units * t + j
         i, f = load(a, gate), load(a, gate + units)
         g, o = load(a, gate + 2 * units), load(a, gate + 3 * units)
         squashed, d = load(tanh_c, memory), load(dh, j)

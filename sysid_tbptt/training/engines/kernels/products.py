@@ -16,7 +16,13 @@ from numba.core import types
 from .decorators import intrinsic
 from .shapes import Segment
 from .simd import FLOAT, LANES, emit_load, emit_offset, emit_pointer, emit_row, emit_splat, index
-from .tiles import ROWS, Columns, emit_multiply, emit_outer
+from .tiles import Columns, emit_multiply, emit_outer
+
+CHAINED = 8
+"""Partial sums of a sequence's product, over all its rows: they hide latency where there are few rows.
+
+The number decides the order of the sums, so it is the same on every processor.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,12 @@ class Emitter:
             corner = index(place + first * stride)
             return self.weight(weights, builder.add(builder.add(builder.mul(r, index(stride)), k), corner))
 
-        chains = max(1, ROWS // count) if self.s.lanes_are_units else 1
+        chains = max(1, CHAINED // count) if self.s.lanes_are_units else 1
         emit_multiply(builder, count, parts, weight, emit_row(builder, out, index(first)), add=add, chains=chains)
 
 
 def _preactivate(e: Emitter) -> None:
-    s, z, a = e.s, e.at(1, e.s.z_rows), e.at(2, e.s.rows)
+    s, z, a = e.s, e.at(1, e.s.z_rows), e.at(2, e.s.a_rows)
     for gate, gates, column, columns in s.blocks():
         parts = e.columns(z, s.z_segments(column, columns))
         e.multiply(0, s.columns, (gate * s.units, gates * s.units), parts, a, add=False)
@@ -92,20 +98,20 @@ def _read_back(e: Emitter) -> None:
 
 def _propagate(e: Emitter) -> None:
     s = e.s
-    parts = e.columns(e.at(1, s.rows), s.recurrent_segments())
+    parts = e.columns(e.at(1, s.a_rows), s.recurrent_segments())
     e.multiply(s.at_transposed, s.recurrent, (0, s.units), parts, e.pointers[2], add=bool(s.keeps_state))
 
 
 def _accumulate(e: Emitter) -> None:
     s, builder, out = e.s, e.builder, e.pointers[2]
-    a, z = e.at(0, s.rows), e.at(1, s.z_rows)
+    a, z = e.at(0, s.a_rows), e.at(1, s.z_rows)
     z_step = s.z_rows * (LANES if s.lanes_are_units else 1)
     for gate, gates, column, columns in s.blocks():
         top = gate * s.units
         for first, count, shift in s.z_segments(column, columns):
 
             def left(t: ir.Value, r: ir.Value, top: int = top) -> ir.Value:
-                return e.row(a, builder.add(builder.mul(t, index(s.rows)), builder.add(r, index(top))))
+                return e.row(a, builder.add(builder.mul(t, index(s.a_rows)), builder.add(r, index(top))))
 
             def right(t: ir.Value, k: ir.Value, start: int = first + shift) -> ir.Value:
                 return e.operand(z, builder.add(builder.mul(t, index(z_step)), builder.add(k, index(start))))

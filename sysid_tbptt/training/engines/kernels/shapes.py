@@ -99,6 +99,15 @@ class Shape:
         return self.gates * self.units
 
     @property
+    def a_rows(self) -> int:
+        """Rows of the tape from one step's pre-activations to the next step's.
+
+        The number is odd in a batch: with a power of two, the same row of 16 steps falls into one or two sets of the
+        first-level cache, which then misses at nearly every load of the sum over time.
+        """
+        return self.rows
+
+    @property
     def memories(self) -> int:
         """Rows that hold the cell states of the LSTM, which the other cells do not have."""
         return self.units if self.cell == "lstm" else 0
@@ -154,6 +163,10 @@ class BatchShape(Shape):
     @property
     def z_rows(self) -> int:
         return self.columns
+
+    @property
+    def a_rows(self) -> int:
+        return self.rows | 1
 
     def z_segments(self, first: int, count: int) -> list[Segment]:
         """Where the numbers of z are."""

@@ -67,12 +67,13 @@ def emit_row(builder: ir.IRBuilder, pointer: ir.Value, row: ir.Value) -> ir.Valu
     return emit_offset(builder, pointer, builder.mul(row, index(LANES)))
 
 
-def emit_load(builder: ir.IRBuilder, pointer: ir.Value) -> ir.Value:
-    return builder.load(builder.bitcast(pointer, VECTOR.as_pointer()), align=4, typ=VECTOR)
+def emit_load(builder: ir.IRBuilder, pointer: ir.Value, lanes: int = LANES) -> ir.Value:
+    kind = ir.VectorType(FLOAT, lanes)
+    return builder.load(builder.bitcast(pointer, kind.as_pointer()), align=4, typ=kind)
 
 
 def emit_store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value) -> None:
-    builder.store(value, builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
+    builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=4)
 
 
 def emit_splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
@@ -82,9 +83,15 @@ def emit_splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
 
 
 def emit_fma(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    """``a * b + c``, rounded once."""
-    kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32"), [a, b, c])
+    """``a * b + c``, rounded once; vectors of any number of lanes."""
+    kind = ir.FunctionType(a.type, [a.type] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{a.type.count}f32"), [a, b, c])
+
+
+def emit_lanes(builder: ir.IRBuilder, value: ir.Value, lanes: range) -> ir.Value:
+    """Some of a vector's lanes."""
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
+    return builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
 
 
 def is_rows(kind: types.Type) -> bool:
@@ -138,16 +145,11 @@ def total(_: Any, value: types.Type) -> Any:
         while width > 1:
             width //= 2
             halves = (range(width), range(width, 2 * width))
-            low, high = (_pick(builder, lanes, half) for half in halves)
+            low, high = (emit_lanes(builder, lanes, half) for half in halves)
             lanes = builder.fadd(low, high)
         return builder.extract_element(lanes, ir.Constant(ir.IntType(32), 0))
 
     return types.float32(vector), emit
-
-
-def _pick(builder: ir.IRBuilder, lanes: ir.Value, which: range) -> ir.Value:
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(which)), list(which))
-    return builder.shuffle_vector(lanes, ir.Constant(lanes.type, ir.Undefined), mask)
 
 
 def clamp_to(bound: float) -> Any:

@@ -30,7 +30,7 @@ def rows(shape: Any, N: int) -> dict[str, int]:
     """Rows of each array of a tape."""
     return {
         "z": (N + 1) * shape.z_rows,
-        "a": N * shape.rows,
+        "a": N * shape.a_rows,
         "c": (N + 1) * shape.memories,
         "tanh_c": N * shape.memories,
         "e": N * shape.outputs,

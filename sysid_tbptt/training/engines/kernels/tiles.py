@@ -12,14 +12,11 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from .simd import constant, emit_fma, emit_load, emit_row, emit_store, index
+from .registers import registers
+from .simd import LANES, constant, emit_fma, emit_lanes, emit_load, emit_offset, emit_row, emit_store, index
 
-ROWS = 8
-"""Rows of a tile of `emit_multiply`: eight sums hide the latency of a fused multiply-add."""
-OUTER = (4, 5)
-"""Rows and columns of a tile of `emit_outer`: twenty sums and five columns fit the 32 registers of AVX-512."""
 UNROLLED = 16
-"""Columns up to which a tile of `emit_multiply` holds all its operands in registers."""
+"""Columns up to which a tile of `emit_multiply` is written out without a loop."""
 CHUNK = 4
 """Columns in one turn of a longer tile's loop."""
 
@@ -116,11 +113,19 @@ def emit_multiply(
 ) -> None:
     """``out[r] (+)= sum_k weight(r, k) operand(k)``.
 
-    Few columns are written out one by one; then ``chains`` partial sums a row cut the time until the sum is there.
+    Few columns are written out one by one; then ``chains`` partial sums a row shorten the wait for the sum. Their
+    operands are loaded once where the registers hold them beside a tile's sums, otherwise in each tile.
     """
-    few = sum(part.count for part in parts) <= UNROLLED
-    held = [(index(part.first + k), part.operand(index(part.first + k))) for part in parts for k in range(part.count)]
-    held = held if few else []
+    size = registers()
+    count = sum(part.count for part in parts)
+    few = count <= UNROLLED
+    fit = size.per_vector * (count + size.rows) < size.count
+
+    def operands() -> list[tuple[ir.Value, ir.Value]]:
+        places = [(index(part.first + k), part) for part in parts for k in range(part.count)]
+        return [(k, part.operand(k)) for k, part in places]
+
+    held = operands() if few and fit else []
 
     def tile(first: ir.Value, size: int) -> None:
         row = [builder.add(first, index(r)) for r in range(size)]
@@ -131,7 +136,7 @@ def emit_multiply(
             return [emit_fma(builder, weight(r, k), operand, value) for r, value in zip(row, sums, strict=True)]
 
         if few:
-            sums = _in_chains(builder, held, start, column, chains)
+            sums = _in_chains(builder, held or operands(), start, column, chains)
         else:
             sums = start
             for part in parts:
@@ -139,7 +144,7 @@ def emit_multiply(
         for pointer, value in zip(target, sums, strict=True):
             emit_store(builder, value, pointer)
 
-    over_tiles(builder, rows, ROWS, tile)
+    over_tiles(builder, rows, max(1, size.rows // chains), tile)
 
 
 def _in_chains(
@@ -167,24 +172,31 @@ def emit_outer(
     right: Callable[[ir.Value, ir.Value], ir.Value],
     out: Callable[[ir.Value, ir.Value], ir.Value],
 ) -> None:
-    """``out(r, k) += sum_t left(t, r) right(t, k)``; ``sizes`` are rows and columns, ``out`` gives an address."""
+    """``out(r, k) += sum_t left(t, r) right(t, k)``; ``sizes`` are rows and columns, ``out`` gives an address.
+
+    A tile's loop over time works on as many lanes as one register holds, and runs once for each such part of a vector.
+    """
     rows, columns = sizes
+    lanes, (most_rows, most_columns) = registers().lanes, registers().outer
 
     def tile(first_row: ir.Value, height: int, first_column: ir.Value, width: int) -> None:
         row = [builder.add(first_row, index(r)) for r in range(height)]
         column = [builder.add(first_column, index(k)) for k in range(width)]
-        target = [out(r, k) for r in row for k in column]
+        for first_lane in range(0, LANES, lanes):
+            part = range(first_lane, first_lane + lanes)
+            target = [emit_offset(builder, out(r, k), index(first_lane)) for r in row for k in column]
 
-        def step(t: ir.Value, sums: Values) -> Values:
-            a, b = [left(t, r) for r in row], [right(t, k) for k in column]
-            pairs = [(x, y) for x in a for y in b]
-            return [emit_fma(builder, x, y, value) for (x, y), value in zip(pairs, sums, strict=True)]
+            def step(t: ir.Value, sums: Values, part: range = part) -> Values:
+                a = [emit_lanes(builder, left(t, r), part) for r in row]
+                b = [emit_lanes(builder, right(t, k), part) for k in column]
+                pairs = [(x, y) for x in a for y in b]
+                return [emit_fma(builder, x, y, value) for (x, y), value in zip(pairs, sums, strict=True)]
 
-        sums = repeat(builder, steps, [emit_load(builder, pointer) for pointer in target], step)
-        for pointer, value in zip(target, sums, strict=True):
-            emit_store(builder, value, pointer)
+            sums = repeat(builder, steps, [emit_load(builder, pointer, lanes) for pointer in target], step)
+            for pointer, value in zip(target, sums, strict=True):
+                emit_store(builder, value, pointer)
 
     def row_of_tiles(first: ir.Value, height: int) -> None:
-        over_tiles(builder, columns, OUTER[1], lambda column, width: tile(first, height, column, width))
+        over_tiles(builder, columns, most_columns, lambda column, width: tile(first, height, column, width))
 
-    over_tiles(builder, rows, OUTER[0], row_of_tiles)
+    over_tiles(builder, rows, most_rows, row_of_tiles)

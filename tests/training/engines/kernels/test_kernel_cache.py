@@ -2,8 +2,10 @@ import subprocess
 import sys
 
 import pytest
+from numba.core.dispatcher import Dispatcher
 
-from sysid_tbptt.training.engines.kernels import cache
+from sysid_tbptt.training.engines import cpu
+from sysid_tbptt.training.engines.kernels import cache, simulate
 
 PROGRAM = """
 import time, warnings
@@ -35,6 +37,14 @@ def test_second_process_finds_the_kernel(tmp_path):
     program = tmp_path / "cache"
     assert hits(program, tmp_path)[0] == 0
     assert hits(program, tmp_path)[0] == 1
+
+
+def test_whatever_python_calls_is_kept_on_disk():
+    """Otherwise each process compiles it anew, which takes seconds."""
+    called = [value for module in (cpu, simulate) for value in vars(module).values() if isinstance(value, Dispatcher)]
+    entries = [dispatcher for dispatcher in called if dispatcher.py_func.__name__ in ("prepare", "simulate", "train")]
+    assert len({dispatcher.py_func for dispatcher in entries}) == 3
+    assert all(isinstance(dispatcher._cache, cache.KernelCache) for dispatcher in entries)
 
 
 def test_damaged_file_is_a_warning_and_is_compiled_anew(tmp_path):
