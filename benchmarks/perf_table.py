@@ -22,11 +22,22 @@ TRAINING = {
     "fraction_of_peak": "{:.2f}",
     "peak_memory_mb": "{:.1f}",
 }
+JAX = {
+    "cell": "{}",
+    "H": "{}",
+    "N": "{}",
+    "ms_per_step": "{:.3f}",
+    "torch_ms_per_step": "{:.2f}",
+    "jax_ms_per_step": "{:.2f}",
+    "torch_ratio": "{:.1f}",
+    "jax_ratio": "{:.1f}",
+}
 FORECASTING = {name: TRAINING[name] for name in ("N", "m", "ms_per_step", "reference_ms_per_step", "ratio")}
 FORECASTING["peak_memory_mb"] = TRAINING["peak_memory_mb"]
 BPTT = {"cell": "{}", "microseconds_per_sample": "{:.3f}", "ratio": "{:.0f}", "peak_memory_mb": "{:.1f}"}
 SIMULATION = {"cell": "{}", "ms_per_40k_samples": "{:.2f}", "ratio": "{:.1f}"}
 SECTIONS = (
+    ("Beside torch and JAX (scan under jit), one run each (B = 100, m = N/2, processor time)", "test_beside_jax", JAX),
     ("Forecasting (LSTM, 96 units, horizon 96, B = 24, one run at a time)", "test_forecasting", FORECASTING),
     ("One window over the whole record (N = T = 20000, B = 1)", "test_full_bptt", BPTT),
     ("Free-run simulation of 40000 samples", "test_simulation", SIMULATION),

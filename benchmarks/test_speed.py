@@ -26,6 +26,8 @@ ROUNDS = 10
 NO_OUTPUTS = np.empty((0, 1), np.float32)
 ROUND_SECONDS = 0.1
 CHECKED_STEPS = 3
+TURNS = 5
+"""Steps of torch and of JAX in a round."""
 
 torch.set_num_threads(1)  # the reference path's fastest setting for networks this small
 
@@ -35,6 +37,8 @@ def burn_ins(N: int) -> tuple[int, ...]:
 
 
 CASES = [(cell, N, m) for cell in ("lstm", "gru", "rnn") for N in (100, 200, 500, 1000) for m in burn_ins(N)]
+
+PEERS = [(cell, H, N) for cell in ("lstm", "gru", "rnn") for H in (8, 32) for N in (100, 1000)]
 
 
 @pytest.mark.parametrize("threads", sorted({1, cores()}), ids=lambda n: f"threads={n}")
@@ -62,6 +66,39 @@ def test_training(cell: str, N: int, m: int, threads: int, job: Any, peak: float
         peak_gflops=peak,
         fraction_of_peak=gflops / (threads * peak),
         peak_memory_mb=peak_memory(run(2)) / 1e6,
+    )
+
+
+@pytest.mark.parametrize(("cell", "H", "N"), PEERS, ids=lambda value: str(value))
+def test_beside_jax(cell: str, H: int, N: int, job: Any, benchmark: Any) -> None:
+    """Ours, torch and JAX, one run each, in turns; processor time, since JAX may use several threads."""
+    jax_path = pytest.importorskip("jax_path", reason="JAX is not installed: pip install -e '.[bench]'")
+
+    def run(steps: int) -> Job:
+        return job(model=cell, hidden_size=H, seq_len=N, burn_in=N // 2, batch_size=100, steps=steps)
+
+    torchs, jaxs = reference_path.losses(run(1)), jax_path.losses(run(1))
+    for theirs in (torchs, jaxs):
+        assert_equivalent(run(CHECKED_STEPS), [next(theirs) for _ in range(CHECKED_STEPS)])
+    measured = run(round_steps(run))
+    benchmark.pedantic(lambda: cpu.train(measured, Control()), rounds=1)
+    rounds = [
+        (
+            timed(lambda: cpu.train(measured, Control())) / measured.config.steps,
+            *(timed(lambda path=path: [next(path) for _ in range(TURNS)]) / TURNS for path in (torchs, jaxs)),
+        )
+        for _ in range(ROUNDS)
+    ]
+    ours, torch_s, jax_s = map(min, zip(*rounds, strict=True))
+    benchmark.extra_info.update(
+        cell=cell,
+        H=H,
+        N=N,
+        ms_per_step=1e3 * ours,
+        torch_ms_per_step=1e3 * torch_s,
+        jax_ms_per_step=1e3 * jax_s,
+        torch_ratio=torch_s / ours,
+        jax_ratio=jax_s / ours,
     )
 
 
