@@ -28,7 +28,8 @@ from sysid_tbptt.runs.outputs_file import read_outputs
 from sysid_tbptt.runs.predictions import read_predictions
 from sysid_tbptt.runs.record import RunRecord
 from sysid_tbptt.runs.stability import read_stability
-from sysid_tbptt.runs.store import Store, file_name, locked
+from sysid_tbptt.runs.names import file_name
+from sysid_tbptt.runs.store import Store, locked
 from sysid_tbptt.suite import Suite
 from sysid_tbptt.training.weights import check_sizes, n_layers, read_weights
 from tests.fuzz import target_estimate, target_log, target_mat, target_series

@@ -215,3 +215,32 @@ def test_the_seal_is_the_same_in_every_process(matplotlib):
         for seed in ("1", "2")
     }
     assert len(seals) == 1
+
+
+LOGS = ("水箱.toml", "电机.toml", "a/log.toml", "a_log.toml", "A_log.toml", "run 1.toml", "run_1.toml")
+
+
+def test_each_data_set_has_figures_and_tables_of_its_own(tmp_path, undrawn, capsys):
+    store = Store(tmp_path)
+    for dataset in LOGS:
+        for run in study(dataset=dataset):
+            store.save(run)
+        predict(store, run)
+    assert cli.main(["report", "--no-site", "--results", str(tmp_path)]) == cli.OK
+    said = capsys.readouterr().out
+    for folder in ("tables", "figures"):
+        written = [path for path in (tmp_path / folder).rglob("*.*") if path.is_file()]
+        assert f"{len(written)} {folder} in " in said
+        names = [path.name.casefold() for path in written]
+        assert len(set(names)) == len(names)
+    for kind in ("leaderboard-*.md", "*-simulation.pdf", "*-burn-in.pdf"):
+        assert len(list(tmp_path.rglob(kind))) == len(LOGS)
+
+
+def test_the_simulations_of_two_splits_are_two_figures(results, undrawn):
+    runs = [record(0, 1.0, 1.0, 1.0, model="gru", split=split) for split in ("paper", "official")]
+    for run in runs:
+        results.save(run)
+        predict(results, run)
+    written = [path for run in runs for path in plots.write_simulation(results, run)]
+    assert len(set(written)) == 4
