@@ -10,18 +10,17 @@
     n_init = 50
     name = "my_tank"
 
-A column that is both an input and an output makes it a series to forecast, see `sysid_tbptt.data.horizon`. In a suite,
-a data set whose name ends in ``.toml`` is such a description.
+`sysid_tbptt.data.table` describes how the log is read. A column that is both an input and an output makes it a series
+to forecast, see `sysid_tbptt.data.horizon`. In a suite, a data set whose name ends in ``.toml`` is such a description.
 """
 
 from __future__ import annotations
 
 import math
 import tomllib
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -29,13 +28,14 @@ from jaxtyping import Float64
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import limits
-from ..errors import DataError, abridged, complaints, listed, shown
+from ..errors import DataError, abridged, complaints
+from ..text import utf8
 from .cache import sha256_of
 from .identity import revision
 from .series import Dataset, Series, Units
+from .table import check_numbers, check_there_once, is_file, read_table
 
 SPLIT = "file"
-SUFFIXES = (".csv", ".parquet")
 
 Number = float | Annotated[int, Field(le=limits.WHOLE_NUMBER)]
 Split = tuple[Number, Number, Number]
@@ -88,18 +88,18 @@ def stamp(path: str | Path) -> tuple[int, ...]:
     """When the description and its log were last changed [ns]; it differs where the data set may differ."""
     path = Path(path)
     files = (path, path.parent / _validated(path).file)
-    return tuple(file.stat().st_mtime_ns for file in files if _is_file(file))
+    return tuple(file.stat().st_mtime_ns for file in files if is_file(file))
 
 
 def _validated(path: Path) -> Description:
     try:
-        text = limits.read_bytes(path, limits.TOML_BYTES, DataError).decode()
+        text = utf8(limits.read_bytes(path, limits.TOML_BYTES, DataError), path, DataError).decode()
         return Description.model_validate(tomllib.loads(text))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path of the description") from error
     except ValidationError as error:
         raise DataError(f"{path}: {complaints(error, Description)}") from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or a number of 5000 digits
+    except (ValueError, RecursionError) as error:  # not TOML, or a number of 5000 digits
         raise DataError(f"{path}: not a TOML file ({abridged(str(error))}); mend it there") from error
 
 
@@ -173,103 +173,13 @@ def _values(rows: pd.DataFrame, columns: Sequence[str]) -> Float64[np.ndarray, "
     return rows[list(columns)].to_numpy(dtype=np.float64)
 
 
-# Reading
-
-
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """The named columns as numbers."""
-    table = read_table(path)
+    table = read_table(path, columns)
     for column in columns:
         check_there_once(path, table, column)
         check_numbers(path, table[column])
     return table[list(columns)]
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV or Parquet file as it is, columns by the names in its first row or schema.
-
-    Raises:
-        DataError: there is no such file, or it is neither.
-    """
-    if not _is_file(path):
-        raise DataError(f"{path}: no such file; check the path")
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{path}: a log must be one of {', '.join(SUFFIXES)}; convert it")
-    limits.check_plain(path, limits.TABLE_BYTES, DataError)
-    return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
-
-
-def _is_file(path: Path) -> bool:
-    """Whether the file is there; no file is where the name is one that none can have."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """A row that is longer than the first is an error, one that is shorter leaves empty cells."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells that would be dropped
-            table = pd.read_csv(path, index_col=False, skipinitialspace=True, low_memory=False)
-            header = pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True)
-    except (ValueError, pd.errors.ParserWarning, OSError) as error:
-        said = abridged(" ".join(str(error).split()))
-        raise DataError(f"{path}: not a CSV file with equally long rows ({said}); mend the file") from error
-    table.columns = pd.Index(header.iloc[0])  # pandas gives a repeated name a number
-    if len(table.columns) == 1 and ";" in str(table.columns[0]):
-        raise DataError(f"{path}: its columns are separated by semicolons; write it with commas, decimals with points")
-    return table
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        import pyarrow.parquet
-
-        with pyarrow.parquet.ParquetFile(path) as file:
-            cells = file.metadata.num_rows * max(1, file.metadata.num_columns)
-            if cells > limits.TABLE_CELLS:
-                raise ValueError(f"{cells} cells where at most {limits.TABLE_CELLS} are read")
-            table = file.read()
-        table.validate(full=True)  # or else text that is no UTF-8 comes to light late
-        return table.to_pandas()
-    except ImportError as error:
-        raise DataError(
-            f"{path}: reading Parquet needs pyarrow; install it with: pip install 'sysid-tbptt[parquet]'"
-        ) from error
-    except Exception as error:  # pyarrow raises of many kinds
-        raise DataError(f"{path}: not a readable Parquet file ({shown(str(error))}); write it anew") from error
-
-
-def check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
-    """Raises DataError where the column is missing or there twice."""
-    times = list(table.columns).count(column)
-    if times == 0:
-        there = listed(map(str, table.columns))
-        raise DataError(f"{path}: no column {column!r}; there are: {there}; correct the name")
-    if times > 1:
-        raise DataError(f"{path}: {times} columns are named {column!r}; rename them")
-
-
-def check_numbers(path: Path, column: pd.Series[Any]) -> None:
-    """Every cell holds a finite number; rows are counted from 1, the header not counted."""
-    try:
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    except OverflowError as error:
-        raise DataError(f"{path}: column {column.name!r} holds a whole number beyond float64; mend it") from error
-    bad = np.flatnonzero(~np.isfinite(numbers))
-    if bad.size:
-        cell = shown(str(column.iloc[bad[0]]))
-        raise DataError(
-            f"{path}: column {column.name!r}, row {bad[0] + 1} holds {cell}, no finite number "
-            f"({bad.size} such rows); mend the row, or cut the file before it"
-        )
-    if len(column) and column.dtype.kind not in "biuf":
-        raise DataError(f"{path}: column {column.name!r} holds {column.dtype}, not numbers; convert it")
-
-
-# Cutting
 
 
 def _cut(path: Path, table: pd.DataFrame, split: Split, n_init: int) -> dict[str, pd.DataFrame]:

@@ -250,10 +250,24 @@ def test_description_that_is_no_toml_is_told(described, text):
         from_description(described(text))
 
 
+def test_a_byte_order_mark_is_not_part_of_a_description(described):
+    plain = from_description(described())
+    path = described()
+    path.write_text(DESCRIPTION, encoding="utf-8-sig")
+    assert from_description(path).revision == plain.revision
+
+
+def test_description_of_another_encoding_is_told_with_the_line(described):
+    path = described()
+    path.write_bytes(DESCRIPTION.encode() + "# 20 °C".encode("latin-1"))
+    with pytest.raises(DataError, match=r"tank\.toml: line 7 holds the byte 0xb0, which is not UTF-8 .*; save"):
+        from_description(path)
+
+
 def test_description_that_is_no_text_is_told(described):
     path = described()
     path.write_bytes(b"\xff\xfe\x00file")
-    with pytest.raises(DataError, match=r"tank\.toml: not a TOML file .*mend it"):
+    with pytest.raises(DataError, match=r"tank\.toml: encoded as UTF-16 .*save it as UTF-8"):
         from_description(path)
 
 
@@ -324,15 +338,15 @@ def test_bad_setting_is_told(log, changes, said):
         (
             "flow",
             np.where(np.arange(LENGTH) == 6, np.nan, 1.5),
-            r"column 'flow', row 7 holds 'nan', .*\(1 such rows\); mend the row",
+            r"column 'flow', row 7 holds no number.*; mend the row",
         ),
         (
             "valve",
             np.where(np.arange(LENGTH) > 97, np.inf, 1.5),
-            r"column 'valve', row 99 holds 'inf', .*\(2 such rows\)",
+            r"column 'valve', row 99 holds 'inf', not a finite number .*2 such rows\)",
         ),
-        ("valve", [*map(str, range(99)), "off"], r"column 'valve', row 100 holds 'off', no finite number"),
-        ("level", [None] * LENGTH, r"column 'level', row 1 holds '(nan|None)', .*\(100 such rows\)"),
+        ("valve", [*map(str, range(99)), "off"], r"column 'valve', row 100 holds 'off', not a finite number"),
+        ("level", [None] * LENGTH, r"column 'level', row 1 holds no number .*100 such rows\)"),
         (
             "level",
             [*([2.5] * 60), *range(40)],
@@ -373,7 +387,7 @@ def test_parquet_with_two_columns_of_a_name_is_told(tmp_path):
 def test_missing_cells_of_a_whole_number_column_are_told(tmp_path):
     values = pd.array([*range(99), None], dtype="Int64")
     path = write(TABLE.assign(flow=values), tmp_path / "log.parquet")
-    with pytest.raises(DataError, match=r"column 'flow', row 100 holds '(<NA>|nan)'"):
+    with pytest.raises(DataError, match=r"column 'flow', row 100 holds no number"):
         from_file(path, **BASIC)
 
 
@@ -383,16 +397,16 @@ ROWS = "".join(f"{k},{k * k},{k % 7}\n" for k in range(20))
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "not a CSV file .*No columns.*; mend the file"),
+        ("", "not a CSV table: it is empty; write a header line"),
         ("valve,level,flow\n", "the record of 0 rows is too short"),
-        (f"valve,level,flow\n{ROWS}1,2,3,4\n", "not a CSV file with equally long rows .*line 22.*; mend the file"),
-        (f"valve,level,flow\n1,2,3,4\n{ROWS}", "not a CSV file with equally long rows .*; mend the file"),
-        ("valve,level,flow\n" + ROWS.replace("\n", ",9\n"), "not a CSV file with equally long rows .*; mend the file"),
-        (f"valve,level,flow\n{ROWS}1,2\n", "column 'flow', row 21 holds 'nan'.*; mend the row, or cut"),
-        (f"valve,level,flow\n{ROWS}" + "20,,\n21,,\n", r"column 'level', row 21 holds 'nan', .*\(2 such rows\)"),
+        (f"valve,level,flow\n{ROWS}1,2,3,4\n", "line 22 has 4 cells, the header has 3; mend the line, or write"),
+        (f"valve,level,flow\n1,2,3,4.5\n{ROWS}", "line 2 has 4 cells, the header has 3; mend the line$"),
+        ("valve,level,flow\n" + ROWS.replace("\n", ",9\n"), "line 2 has 4 cells, the header has 3"),
+        (f"valve,level,flow\n{ROWS}1,2\n", "column 'flow', row 21 holds no number.*; mend the row, or cut"),
+        (f"valve,level,flow\n{ROWS}" + "20,,\n21,,\n", r"column 'level', row 21 holds no number .*2 such rows\)"),
         (f"valve;level;flow\n{ROWS.replace(',', ';')}", "separated by semicolons"),
         (ROWS, "no column 'valve'; there are: 0, "),
-        (f'valve,level,flow\n{ROWS}"1,2,3\n', "not a CSV file with equally long rows|column 'valve', row 21"),
+        (f'valve,level,flow\n{ROWS}"1,2,3\n', "the row that begins on line 22 cannot be read .*; mend its quotes"),
     ],
     ids=["empty", "header only", "a longer row", "a longer first row", "all rows longer", "a shorter row",
          "unequal lengths", "semicolons", "no header", "open quote"],
@@ -406,7 +420,9 @@ def test_bad_csv_is_told(tmp_path, text, said):
 
 def test_csv_that_is_no_text_is_told(tmp_path):
     (tmp_path / "log.csv").write_bytes(b"valve,level,flow\n\xff\xfe,1,2\n")
-    with pytest.raises(DataError, match=r"log\.csv: not a CSV file .*; mend the file"):
+    with pytest.raises(
+        DataError, match=r"log\.csv: line 2 holds the byte 0xff, which is not UTF-8 .*; save the file as UTF-8"
+    ):
         from_file(tmp_path / "log.csv", **BASIC)
 
 

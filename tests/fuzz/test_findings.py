@@ -14,8 +14,9 @@ from scipy.io import loadmat
 from sysid_tbptt import limits
 from sysid_tbptt.cli import main
 from sysid_tbptt.data import cache, package, unpacked
-from sysid_tbptt.data.files import from_description, from_file, read_table
+from sysid_tbptt.data.files import from_description, from_file
 from sysid_tbptt.data.official import PROCESS_NOISE_WH
+from sysid_tbptt.data.table import read_table
 from sysid_tbptt.errors import ConfigError, DataError, ModelError, StoreError, shown
 from sysid_tbptt.report.contests import contests, errors
 from sysid_tbptt.report.figures import stability
@@ -24,11 +25,11 @@ from sysid_tbptt.report.tables import all_tables
 from sysid_tbptt.runs.atomic import write_whole
 from sysid_tbptt.runs.checkpoint import Checkpoint
 from sysid_tbptt.runs.connection import _read as read_cluster
+from sysid_tbptt.runs.names import file_name
 from sysid_tbptt.runs.outputs_file import read_outputs
 from sysid_tbptt.runs.predictions import read_predictions
 from sysid_tbptt.runs.record import RunRecord
 from sysid_tbptt.runs.stability import read_stability
-from sysid_tbptt.runs.names import file_name
 from sysid_tbptt.runs.store import Store, locked
 from sysid_tbptt.suite import Suite
 from sysid_tbptt.training.weights import check_sizes, n_layers, read_weights

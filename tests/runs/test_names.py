@@ -13,7 +13,7 @@ ALIKE = [
     ("run 1.toml", "run_1.toml", "run  1.toml"),
     ("Tank.toml", "tank.toml", "TANK.toml"),
     ("straße.toml", "strasse.toml"),
-    tuple(unicodedata.normalize(form, "Zulauf_é.toml") for form in ("NFC", "NFD")) + ("Zulauf_e.toml",),
+    (*(unicodedata.normalize(form, "Zulauf_é.toml") for form in ("NFC", "NFD")), "Zulauf_e.toml"),
     ("/home/log.toml", "home/log.toml", "./home/log.toml", "../home/log.toml", "home/log.toml.", "_home/log.toml"),
     ("con.toml", "_con.toml", "CON.toml"),
     ("水箱.toml", "电机.toml", "бак.toml", "δεξαμενή.toml", "टंकी.toml", "टकी.toml", ".toml", "toml"),
