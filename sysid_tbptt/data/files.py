@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -32,8 +32,9 @@ from ..errors import DataError, abridged, complaints
 from ..text import utf8
 from .cache import sha256_of
 from .identity import revision
+from .scaler import ChannelError
 from .series import Dataset, Series, Units
-from .table import check_numbers, check_there_once, is_file, read_table
+from .table import bad_cell, check_numbers, check_there_once, is_file, read_table
 
 SPLIT = "file"
 
@@ -123,8 +124,9 @@ def from_file(
     input and an output: the log is then one to forecast.
 
     Raises:
-        DataError: a file or column is missing, a cell holds no number, a signal is constant over the training
-            part, or the split leaves a part too short.
+        DataError: a file or column is missing, a cell does not hold a number that float32 can hold, a column is
+            constant over the training part or has a sample too far away from its mean there, or the split leaves a
+            part too short.
     """
     path = Path(path)
     _check_columns(path, inputs, outputs)
@@ -132,24 +134,37 @@ def from_file(
         raise DataError(f"{path}: dt={dt} must be a positive number of seconds; correct it")
     units = Units(u=_units(path, "units_u", units_u, inputs), y=_units(path, "units_y", units_y, outputs))
     parts = _cut(path, _read(path, list(dict.fromkeys([*inputs, *outputs]))), split, n_init)
-    _check_not_constant(path, parts["train"])
     train, val, test = (
         (Series(_values(rows, inputs), _values(rows, outputs), float(dt), units, n_init, part),)
         for part, rows in parts.items()
     )
-    return Dataset(
-        name=name or path.stem,
-        split=SPLIT,
-        train=train,
-        val=val,
-        test=test,
-        citation="a file of the user's own",
-        protocol=f"{SPLIT} split: {', '.join(f'{part} {len(rows)}' for part, rows in parts.items())} samples of "
-        f"{path.name} in a row, n_init={n_init}",
-        revision=revision(train, val, test),
-        sha256={path.name: sha256_of(path)},
-        forecasts=not set(inputs).isdisjoint(outputs),
-    )
+    try:
+        return Dataset(
+            name=name or path.stem,
+            split=SPLIT,
+            train=train,
+            val=val,
+            test=test,
+            citation="a file of the user's own",
+            protocol=f"{SPLIT} split: {', '.join(f'{part} {len(rows)}' for part, rows in parts.items())} samples of "
+            f"{path.name} in a row, n_init={n_init}",
+            revision=revision(train, val, test),
+            sha256={path.name: sha256_of(path)},
+            forecasts=not set(inputs).isdisjoint(outputs),
+        )
+    except ChannelError as error:
+        raise _in_file(path, error, {"u": inputs, "y": outputs}, parts) from error
+
+
+def _in_file(
+    path: Path, error: ChannelError, columns: Mapping[str, Sequence[str]], parts: Mapping[str, pd.DataFrame]
+) -> DataError:
+    """The error with the file, its column and its row in place of the data set, the channel and the sample."""
+    at = error.place
+    column = columns[at.key][at.channel]
+    if at.sample is None:
+        return DataError(f"{path}: column {column!r} {error.said}; {error.remedy}")
+    return bad_cell(path, column, int(parts[at.record].index[at.sample]), error.said)
 
 
 def _check_columns(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:
@@ -216,12 +231,3 @@ def _checked_ends(path: Path, split: Split, length: int) -> Ends:
             "correct them"
         )
     return train, val, test
-
-
-def _check_not_constant(path: Path, train: pd.DataFrame) -> None:
-    for column in train.columns:
-        if (train[column] == train[column].iloc[0]).all():
-            raise DataError(
-                f"{path}: column {column!r} is constant over the training part, so that it cannot be standardised; "
-                "leave it out or change split"
-            )

@@ -6,6 +6,7 @@ Messages count rows from 1, the header not counted, and name the line of a CSV f
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int64
+from jaxtyping import Float64
 
 from .. import limits
 from ..errors import DataError, abridged, listed, shown
 from ..text import utf8
 from . import csv_faults
+from .scaler import LARGEST
 
 SUFFIXES = (".csv", ".parquet")
 
@@ -102,30 +104,46 @@ def check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
 
 
 def check_numbers(path: Path, column: pd.Series[Any]) -> None:
-    """Raises DataError where a cell does not hold a finite number."""
-    try:
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    except OverflowError as error:
-        raise DataError(f"{path}: column {column.name!r} holds a whole number beyond float64; mend it") from error
-    bad = np.flatnonzero(~np.isfinite(numbers))
+    """Raises DataError where a cell does not hold a finite number that float32 can hold."""
+    numbers = _numbers(column)
+    bad = np.flatnonzero(~(np.abs(numbers) <= LARGEST))
     if bad.size:
-        raise bad_rows(path, column.name, bad, _said(column.iloc[bad[0]]))
+        row, many = int(bad[0]), len(bad)
+        raise bad_cell(path, str(column.name), row, _said(column.iloc[row], numbers[row]), many=many)
     if len(column) and column.dtype.kind not in "biuf":
         raise DataError(f"{path}: column {column.name!r} holds {column.dtype}, not numbers; convert it")
 
 
-def bad_rows(path: Path, column: object, rows: Int64[np.ndarray, " n"], said: str) -> DataError:
-    """The error of a column with bad cells; ``rows`` count from 0, and ``said`` is about the first."""
-    line = csv_faults.line_of(path, int(rows[0])) if _is_csv(path) else None
-    many = f"{len(rows)} such rows" if len(rows) > 1 else None
-    about = ", ".join(filter(None, (f"line {line} of the file" if line else None, many)))
-    remedy = "mend the row, or cut the file before it"
-    where = f"{path}: column {column!r}, row {rows[0] + 1} {said}"
-    return DataError(f"{where} ({about}); {remedy}" if about else f"{where}; {remedy}")
+def _numbers(column: pd.Series[Any]) -> Float64[np.ndarray, " T"]:
+    """The cells as numbers: NaN where there is none, infinite for a whole number beyond float64."""
+    try:
+        return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError:
+        return np.array([_number(cell) for cell in column])
 
 
-def _said(cell: object) -> str:
-    """What is wrong with a cell that does not hold a finite number."""
+def _number(cell: Any) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def bad_cell(path: Path, column: str, row: int, said: str, *, many: int = 1) -> DataError:
+    """The error of a cell, whose ``row`` counts from 0, and which is the first of ``many`` in its column."""
+    line = csv_faults.line_of(path, row) if _is_csv(path) else None
+    about = [f"line {line} of the file"] if line else []
+    about += [f"{many} such rows"] if many > 1 else []
+    place = f" ({', '.join(about)})" if about else ""
+    return DataError(f"{path}: column {column!r}, row {row + 1} {said}{place}; mend the row, or cut the file before it")
+
+
+def _said(cell: object, number: float) -> str:
+    """What is wrong with a cell that does not hold a finite number of float32."""
+    if np.isfinite(number) or (np.isinf(number) and str(cell).lstrip(" +-")[:1].isdigit()):
+        return f"holds {shown(str(cell))}, more than float32 can hold ({LARGEST:.2g})"
     if pd.isna(cell):  # type: ignore[call-overload]
         return "holds no number"
     hint = ", and numbers are written with a decimal point and nothing between thousands"

@@ -25,6 +25,9 @@ dt = 0.5
 split = [0.6, 0.2, 0.2]
 """
 
+TINY = float(np.finfo(np.float32).tiny)
+FINITE = st.floats(-float(np.finfo(np.float32).max), float(np.finfo(np.float32).max))
+
 
 def write(table, path):
     if path.suffix.lower() == ".parquet":
@@ -130,13 +133,18 @@ def test_any_fractions_use_every_row_once(tmp_path_factory, weights):
 
 
 @settings(max_examples=25)
-@given(values=arrays(np.float64, (12, 2), elements=st.floats(allow_nan=False, allow_infinity=False)))
+@given(values=arrays(np.float64, (12, 2), elements=FINITE))
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_what_was_written_reads_back_to_the_last_bit(tmp_path_factory, suffix, values):
     path = write(pd.DataFrame(values, columns=["u", "y"]), tmp_path_factory.getbasetemp() / f"back{suffix}")
     settings_ = {"inputs": ("u",), "outputs": ("y",), "dt": 1, "split": (4, 8, 12)}
-    if any((values[:4] == values[0]).all(axis=0)):
-        with pytest.raises(DataError, match="constant over the training part"):
+    mean, std = values[:4].mean(axis=0), values[:4].std(axis=0)
+    if (std <= np.maximum(1e-12 * np.abs(mean), TINY)).any():
+        with pytest.raises(DataError, match=r"(is constant|hardly varies) over the training part"):
+            from_file(path, **settings_)
+        return
+    if (np.abs(values - mean) > 1e18 * std).any():
+        with pytest.raises(DataError, match="standard deviations of the training part away"):
             from_file(path, **settings_)
         return
     data = from_file(path, **settings_)
@@ -350,7 +358,7 @@ def test_bad_setting_is_told(log, changes, said):
         (
             "level",
             [*([2.5] * 60), *range(40)],
-            r"column 'level' is constant over the training part.*leave it out or change split",
+            r"column 'level' is constant over the training part.*leave it out, .* or choose another split",
         ),
         ("valve", [7] * LENGTH, r"column 'valve' is constant over the training part"),
     ],
@@ -359,6 +367,32 @@ def test_bad_setting_is_told(log, changes, said):
 def test_bad_column_is_told(log, column, values, said):
     with pytest.raises(DataError, match=rf"log\.(csv|parquet): {said}"):
         from_file(log(TABLE.assign(**{column: values})), **BASIC)
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "said"),
+    [
+        (3, 1e200, "more than float32 can hold"),
+        (3, 1e39, "more than float32 can hold"),
+        (70, 1e45, "more than float32 can hold"),
+        (95, -1e45, "more than float32 can hold"),
+        (70, 1e25, "standard deviations of the training part away from its mean"),
+        (95, -1e38, "standard deviations of the training part away from its mean"),
+    ],
+)
+@pytest.mark.parametrize("column", ["valve", "flow"])
+def test_a_value_that_overflows_is_told_with_its_column_row_and_line(log, column, row, value, said):
+    path = log(TABLE.assign(**{column: TABLE[column].where(np.arange(LENGTH) != row - 1, value)}))
+    line = rf" \(line {row + 1} of the file\)" if path.suffix == ".csv" else ""
+    with pytest.raises(
+        DataError, match=rf"log\.\w+: column '{column}', row {row} holds .*{said}.*{line}; mend the row"
+    ):
+        from_file(path, **BASIC)
+
+
+def test_a_column_that_hardly_varies_is_told(log):
+    with pytest.raises(DataError, match=r"log\.\w+: column 'flow' hardly varies .*; .*write it in another unit"):
+        from_file(log(TABLE.assign(flow=1e-60 * TABLE["flow"])), **BASIC)
 
 
 @pytest.mark.parametrize(

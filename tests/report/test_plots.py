@@ -244,3 +244,19 @@ def test_the_simulations_of_two_splits_are_two_figures(results, undrawn):
         predict(results, run)
     written = [path for run in runs for path in plots.write_simulation(results, run)]
     assert len(set(written)) == 4
+
+
+def test_a_run_whose_outputs_were_not_finite_is_reported(tmp_path, matplotlib):
+    """Older versions wrote such records as ok, with an error of 0 and null as RMSE."""
+    store = Store(tmp_path)
+    runs = [record(m, 0.0, 0.0, 0.0, model=model) for model in ("lstm", "mine") for m in (0, 5)]
+    for run, bad in zip(runs, (np.nan, np.inf, np.nan, 1.0), strict=True):
+        for scores in (run.metrics["train"], run.metrics["val"], run.metrics["test"]["test"]):
+            scores["rmse"] = [None]
+        store.save(run)
+        y = 2 + np.sin(np.arange(400.0))[:, None]
+        series = Series(y, y, 0.1, Units(u=("V",), y=("V",)), 5, "test")
+        write_predictions(store.predictions(run.run_id), [series], {"test": bad * y})
+    assert cli.main(["report", "--results", str(tmp_path)]) == cli.OK
+    assert len(list(tmp_path.rglob("*-simulation.pdf"))) == 2
+    assert "diverged" in next(tmp_path.rglob("leaderboard-*.md")).read_text(encoding="utf-8")
