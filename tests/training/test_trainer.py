@@ -33,6 +33,22 @@ def test_job_holds_the_standardised_training_records_end_to_end(job, make_data):
     assert np.allclose(run.u.mean(axis=0, dtype=np.float64), 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("engine", ["reference", "cpu"])
+@pytest.mark.parametrize("changes", [{}, {"init_outputs": 2}, {"init_mode": "carry", "seq_len": 40}], ids=str)
+def test_a_record_shorter_than_a_window_changes_nothing_in_the_training_on_the_others(engine, changes, job, make_data):
+    """Weights and losses are those of the training without it, to the bit."""
+    data = make_data((60, 7, 31, 40) if "seq_len" not in changes else (7, 90, 31))
+    long = tuple(series for series in data.train if len(series) >= changes.get("seq_len", 12))
+    without = replace(data, train=long, given_scaler=data.scaler)
+    ran = [trainer.run(job(data=one, **changes), one, load_engine(engine), Control()) for one in (data, without)]
+    whole, part = (result.trained for result in ran)
+    assert [result.status for result in ran] == ["ok", "ok"]
+    assert whole.curve == part.curve
+    assert all(np.array_equal(whole.weights[name], array) for name, array in part.weights.items())
+    assert ran[0].metrics["test"] == ran[1].metrics["test"]
+    assert ran[0].metrics["train"]["n_scored"] == sum(len(series) - 5 for series in data.train)
+
+
 def test_building_a_job_leaves_the_callers_random_numbers_alone(job):
     torch.manual_seed(1)
     before = torch.get_rng_state()
