@@ -11,7 +11,7 @@ _OTHERS = {
     b"PK\x03\x04": "an Excel workbook or another zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook or another Office file",
     b"\x1f\x8b": "a gzip archive",
-    b"PAR1": "a Parquet file",
+    b"PAR1": "a Parquet file, which needs the suffix .parquet",
     b"\x89HDF": "an HDF5 file",
     b"MATLAB 5.0 MAT-file": "a MATLAB file",
 }

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
+POINTS = "write decimals with points, and nothing between thousands"
 _COMMENTS = ("#", "%", "//")
 _HEADER_WITHIN = 100
 """Lines in which the header is looked for."""
@@ -23,7 +24,6 @@ _ALIKE = 5
 """Lines after the header that must have its separators too."""
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-_WHOLE = re.compile(r"\s*[+-]?\d+\s*")
 _FOREIGN = re.compile(r"[+-]?\d[\d.,'\u2019\s]*([eE][+-]?\d+)?")
 
 Row = tuple[int, list[str]]
@@ -118,8 +118,8 @@ def _row_fault(text: str) -> str | None:
         for line, cells in _rows(text):
             width = width or len(cells)
             if len(cells) > width:
-                points = ", or write decimals with points" if all(map(_WHOLE.fullmatch, cells)) else ""
-                return f"line {line} has {len(cells)} cells, the header has {width}; mend the line{points}"
+                remedy = f"mend the line, or {POINTS}" if all(map(_NUMBER.fullmatch, cells)) else "mend the line"
+                return f"line {line} has {len(cells)} cells, the header has {width}; {remedy}"
     except csv.Error as error:
         return f"the row that begins on line {line + 1} cannot be read ({error}); mend its quotes"
     return None

@@ -23,6 +23,9 @@ from . import csv_faults
 from .scaler import LARGEST
 
 SUFFIXES = (".csv", ".parquet")
+MEND = "mend the row, or cut the file before it"
+_MISSING = ("", "nan", "None", "<NA>", "NaT")
+"""A missing cell as text."""
 
 
 def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
@@ -97,7 +100,10 @@ def check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
     times = list(table.columns).count(column)
     if times == 0:
         there = listed(map(str, table.columns))
-        remedy = (csv_faults.fault(path, [column]) if _is_csv(path) else None) or "correct the name"
+        alike = [str(name) for name in table.columns if str(name).strip().casefold() == column.strip().casefold()]
+        remedy = f"did you mean {alike[0]!r}? correct the name" if alike else "correct the name"
+        if not alike and _is_csv(path):
+            remedy = csv_faults.fault(path, [column]) or remedy
         raise DataError(f"{path}: no column {column!r}; there are: {there}; {remedy}")
     if times > 1:
         raise DataError(f"{path}: {times} columns are named {column!r}; rename them")
@@ -109,7 +115,7 @@ def check_numbers(path: Path, column: pd.Series[Any]) -> None:
     bad = np.flatnonzero(~(np.abs(numbers) <= LARGEST))
     if bad.size:
         row, many = int(bad[0]), len(bad)
-        raise bad_cell(path, str(column.name), row, _said(column.iloc[row], numbers[row]), many=many)
+        raise bad_cell(path, str(column.name), row, *_fault(str(column.iloc[row]), numbers[row]), many=many)
     if len(column) and column.dtype.kind not in "biuf":
         raise DataError(f"{path}: column {column.name!r} holds {column.dtype}, not numbers; convert it")
 
@@ -131,23 +137,23 @@ def _number(cell: Any) -> float:
         return math.nan
 
 
-def bad_cell(path: Path, column: str, row: int, said: str, *, many: int = 1) -> DataError:
+def bad_cell(path: Path, column: str, row: int, said: str, remedy: str = MEND, *, many: int = 1) -> DataError:
     """The error of a cell, whose ``row`` counts from 0, and which is the first of ``many`` in its column."""
     line = csv_faults.line_of(path, row) if _is_csv(path) else None
     about = [f"line {line} of the file"] if line else []
     about += [f"{many} such rows"] if many > 1 else []
     place = f" ({', '.join(about)})" if about else ""
-    return DataError(f"{path}: column {column!r}, row {row + 1} {said}{place}; mend the row, or cut the file before it")
+    return DataError(f"{path}: column {column!r}, row {row + 1} {said}{place}; {remedy}")
 
 
-def _said(cell: object, number: float) -> str:
-    """What is wrong with a cell that does not hold a finite number of float32."""
-    if np.isfinite(number) or (np.isinf(number) and str(cell).lstrip(" +-")[:1].isdigit()):
-        return f"holds {shown(str(cell))}, more than float32 can hold ({LARGEST:.2g})"
-    if pd.isna(cell):  # type: ignore[call-overload]
-        return "holds no number"
-    hint = ", and numbers are written with a decimal point and nothing between thousands"
-    return f"holds {shown(str(cell))}, not a finite number{hint if csv_faults.is_foreign_number(str(cell)) else ''}"
+def _fault(cell: str, number: float) -> tuple[str, str]:
+    """What is wrong with a cell that does not hold a finite number of float32, and the remedy."""
+    if np.isfinite(number) or (np.isinf(number) and cell.lstrip(" +-")[:1].isdigit()):
+        return f"holds {shown(cell)}, more than float32 can hold ({LARGEST:.2g})", MEND
+    if cell.strip() in _MISSING:
+        return "holds no number", MEND
+    foreign = csv_faults.is_foreign_number(cell)
+    return f"holds {shown(cell)}, not a finite number", csv_faults.POINTS if foreign else MEND
 
 
 def _is_csv(path: Path) -> bool:

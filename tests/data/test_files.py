@@ -434,7 +434,7 @@ ROWS = "".join(f"{k},{k * k},{k % 7}\n" for k in range(20))
         ("", "not a CSV table: it is empty; write a header line"),
         ("valve,level,flow\n", "the record of 0 rows is too short"),
         (f"valve,level,flow\n{ROWS}1,2,3,4\n", "line 22 has 4 cells, the header has 3; mend the line, or write"),
-        (f"valve,level,flow\n1,2,3,4.5\n{ROWS}", "line 2 has 4 cells, the header has 3; mend the line$"),
+        (f"valve,level,flow\n1,2,3,x\n{ROWS}", "line 2 has 4 cells, the header has 3; mend the line$"),
         ("valve,level,flow\n" + ROWS.replace("\n", ",9\n"), "line 2 has 4 cells, the header has 3"),
         (f"valve,level,flow\n{ROWS}1,2\n", "column 'flow', row 21 holds no number.*; mend the row, or cut"),
         (f"valve,level,flow\n{ROWS}" + "20,,\n21,,\n", r"column 'level', row 21 holds no number .*2 such rows\)"),

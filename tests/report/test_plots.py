@@ -10,6 +10,7 @@ from sysid_tbptt.data.series import Series, Units
 from sysid_tbptt.errors import StoreError, SysidError
 from sysid_tbptt.report import plots
 from sysid_tbptt.report.figures import burn_in
+from sysid_tbptt.report.figures.traces import Page, Panel
 from sysid_tbptt.runs.predictions import write_predictions
 from sysid_tbptt.runs.store import Store
 from tests.report.made_up import CARRIED, ERRORS, FULL, record, study
@@ -235,6 +236,10 @@ def test_each_data_set_has_figures_and_tables_of_its_own(tmp_path, undrawn, caps
         assert len(set(names)) == len(names)
     for kind in ("leaderboard-*.md", "*-simulation.pdf", "*-burn-in.pdf"):
         assert len(list(tmp_path.rglob(kind))) == len(LOGS)
+
+
+def test_a_name_in_any_script_can_be_drawn(matplotlib):
+    assert plots.renderer()(Page(((Panel("水箱.toml", "t", "y"),),), (1.0,), 3.4, note="टंकी")).keys() == {"pdf", "png"}
 
 
 def test_the_simulations_of_two_splits_are_two_figures(results, undrawn):
