@@ -86,7 +86,8 @@ class Dataset:
     ``forecasts`` marks a series that is its own input and needs a ``horizon``, see `sysid_tbptt.data.horizon`.
 
     Raises:
-        DataError: a channel cannot be standardized, or a sample is too far away from the training mean.
+        DataError: a part has no record, two test records have one name, a channel cannot be standardized, or a sample
+            is too far away from the training mean.
     """
 
     name: str
@@ -103,6 +104,12 @@ class Dataset:
     horizon: int | None = None
 
     def __post_init__(self) -> None:
+        for part in ("train", "val", "test"):
+            if not getattr(self, part):
+                raise DataError(f"{self.name}: part '{part}' has no record; choose another split")
+        names = [series.name for series in self.test]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise DataError(f"{self.name}: {names.count(twice[0])} test records are named '{twice[0]}'; rename them")
         for series in (*self.train, *self.val, *self.test):
             self.scaler.check(series, name=self.name)
 

@@ -91,3 +91,18 @@ def test_a_data_set_with_a_sample_too_far_away_is_not_made(part, key):
         return
     with pytest.raises(DataError, match=rf"tank: channel 0 of {key} at sample 31 of 'odd' holds .*standard deviations"):
         Dataset("tank", "file", **parts, citation="", protocol="", revision="0")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train": ()}, "part 'train' has no record"),
+        ({"val": ()}, "part 'val' has no record"),
+        ({"test": ()}, "part 'test' has no record"),
+        ({"test": (record(), record(length=12))}, "2 test records are named 'tank'; rename them"),
+    ],
+)
+def test_a_data_set_whose_scores_would_be_lost_is_not_made(changes, said):
+    parts = {"train": (record(),), "val": (record(),), "test": (record(),)}
+    with pytest.raises(DataError, match=f"motor: {said}"):
+        Dataset("motor", "file", **parts | changes, citation="", protocol="", revision="0")
