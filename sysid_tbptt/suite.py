@@ -33,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from . import limits
 from .config import RunConfig
 from .errors import ConfigError, abridged, complaints, near, shown
+from .text import utf8
 
 SELECTING = (
     "dataset",
@@ -111,10 +112,10 @@ def check_field(name: str, where: str) -> None:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(limits.read_bytes(path, limits.TOML_BYTES, ConfigError).decode())
+        return tomllib.loads(utf8(limits.read_bytes(path, limits.TOML_BYTES, ConfigError), path, ConfigError).decode())
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such suite file; the project's own are under benchmarks/suites/") from error
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML, or a number of 5000 digits
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not TOML, or a number of 5000 digits
         raise ConfigError(f"{path}: cannot be read as TOML: {abridged(str(error))}") from error
 
 

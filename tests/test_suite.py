@@ -85,12 +85,26 @@ def test_missing_file_is_told_with_where_suites_are(tmp_path):
         Suite.load(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", None], ids=["not UTF-8", "folder"])
-def test_unreadable_file_is_told(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe", "UTF-16.*; save it as UTF-8"),
+        (b"name =", "cannot be read as TOML"),
+        (None, "cannot be read as TOML"),
+    ],
+    ids=["not UTF-8", "not TOML", "folder"],
+)
+def test_unreadable_file_is_told(tmp_path, content, said):
     path = tmp_path / "suite.toml"
     path.mkdir() if content is None else path.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"suite\.toml: cannot be read as TOML"):
+    with pytest.raises(ConfigError, match=rf"suite\.toml: .*{said}"):
         Suite.load(path)
+
+
+def test_a_byte_order_mark_is_not_part_of_a_suite(load, tmp_path):
+    path = tmp_path / "marked.toml"
+    path.write_text(GROUP, encoding="utf-8-sig")
+    assert Suite.load(path).groups[0].values == load(GROUP).groups[0].values
 
 
 @pytest.mark.parametrize(

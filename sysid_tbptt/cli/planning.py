@@ -30,6 +30,8 @@ def show(plan: Plan, estimates: Mapping[str, Estimate], workers: int, price: flo
         f"{len(plan.runs)} runs, {len(plan.runs) - len(plan.todo)} done already, {len(plan.todo)} to do: about "
         f"{duration(asked.seconds)} on {workers} workers{shared}"
     )
+    for said in plan.left_out:
+        print(f"warning: {said}")
     if not plan.todo:
         return
     print()

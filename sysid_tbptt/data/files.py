@@ -10,18 +10,17 @@
     n_init = 50
     name = "my_tank"
 
-A column that is both an input and an output makes it a series to forecast, see `sysid_tbptt.data.horizon`. In a suite,
-a data set whose name ends in ``.toml`` is such a description.
+`sysid_tbptt.data.table` describes how the log is read. A column that is both an input and an output makes it a series
+to forecast, see `sysid_tbptt.data.horizon`. In a suite, a data set whose name ends in ``.toml`` is such a description.
 """
 
 from __future__ import annotations
 
 import math
 import tomllib
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -29,13 +28,15 @@ from jaxtyping import Float64
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import limits
-from ..errors import DataError, abridged, complaints, listed, shown
+from ..errors import DataError, abridged, complaints
+from ..text import utf8
 from .cache import sha256_of
 from .identity import revision
+from .scaler import ChannelError
 from .series import Dataset, Series, Units
+from .table import bad_cell, check_numbers, check_there_once, is_file, read_table
 
 SPLIT = "file"
-SUFFIXES = (".csv", ".parquet")
 
 Number = float | Annotated[int, Field(le=limits.WHOLE_NUMBER)]
 Split = tuple[Number, Number, Number]
@@ -88,18 +89,18 @@ def stamp(path: str | Path) -> tuple[int, ...]:
     """When the description and its log were last changed [ns]; it differs where the data set may differ."""
     path = Path(path)
     files = (path, path.parent / _validated(path).file)
-    return tuple(file.stat().st_mtime_ns for file in files if _is_file(file))
+    return tuple(file.stat().st_mtime_ns for file in files if is_file(file))
 
 
 def _validated(path: Path) -> Description:
     try:
-        text = limits.read_bytes(path, limits.TOML_BYTES, DataError).decode()
+        text = utf8(limits.read_bytes(path, limits.TOML_BYTES, DataError), path, DataError).decode()
         return Description.model_validate(tomllib.loads(text))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path of the description") from error
     except ValidationError as error:
         raise DataError(f"{path}: {complaints(error, Description)}") from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or a number of 5000 digits
+    except (ValueError, RecursionError) as error:  # not TOML, or a number of 5000 digits
         raise DataError(f"{path}: not a TOML file ({abridged(str(error))}); mend it there") from error
 
 
@@ -123,8 +124,9 @@ def from_file(
     input and an output: the log is then one to forecast.
 
     Raises:
-        DataError: a file or column is missing, a cell holds no number, a signal is constant over the training
-            part, or the split leaves a part too short.
+        DataError: a file or column is missing, a cell does not hold a number that float32 can hold, a column is
+            constant over the training part or has a sample too far away from its mean there, or the split leaves a
+            part too short.
     """
     path = Path(path)
     _check_columns(path, inputs, outputs)
@@ -132,24 +134,37 @@ def from_file(
         raise DataError(f"{path}: dt={dt} must be a positive number of seconds; correct it")
     units = Units(u=_units(path, "units_u", units_u, inputs), y=_units(path, "units_y", units_y, outputs))
     parts = _cut(path, _read(path, list(dict.fromkeys([*inputs, *outputs]))), split, n_init)
-    _check_not_constant(path, parts["train"])
     train, val, test = (
         (Series(_values(rows, inputs), _values(rows, outputs), float(dt), units, n_init, part),)
         for part, rows in parts.items()
     )
-    return Dataset(
-        name=name or path.stem,
-        split=SPLIT,
-        train=train,
-        val=val,
-        test=test,
-        citation="a file of the user's own",
-        protocol=f"{SPLIT} split: {', '.join(f'{part} {len(rows)}' for part, rows in parts.items())} samples of "
-        f"{path.name} in a row, n_init={n_init}",
-        revision=revision(train, val, test),
-        sha256={path.name: sha256_of(path)},
-        forecasts=not set(inputs).isdisjoint(outputs),
-    )
+    try:
+        return Dataset(
+            name=name or path.stem,
+            split=SPLIT,
+            train=train,
+            val=val,
+            test=test,
+            citation="a file of the user's own",
+            protocol=f"{SPLIT} split: {', '.join(f'{part} {len(rows)}' for part, rows in parts.items())} samples of "
+            f"{path.name} in a row, n_init={n_init}",
+            revision=revision(train, val, test),
+            sha256={path.name: sha256_of(path)},
+            forecasts=not set(inputs).isdisjoint(outputs),
+        )
+    except ChannelError as error:
+        raise _in_file(path, error, {"u": inputs, "y": outputs}, parts) from error
+
+
+def _in_file(
+    path: Path, error: ChannelError, columns: Mapping[str, Sequence[str]], parts: Mapping[str, pd.DataFrame]
+) -> DataError:
+    """The error with the file, its column and its row in place of the data set, the channel and the sample."""
+    at = error.place
+    column = columns[at.key][at.channel]
+    if at.sample is None:
+        return DataError(f"{path}: column {column!r} {error.said}; {error.remedy}")
+    return bad_cell(path, column, int(parts[at.record].index[at.sample]), error.said)
 
 
 def _check_columns(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:
@@ -173,103 +188,13 @@ def _values(rows: pd.DataFrame, columns: Sequence[str]) -> Float64[np.ndarray, "
     return rows[list(columns)].to_numpy(dtype=np.float64)
 
 
-# Reading
-
-
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """The named columns as numbers."""
-    table = read_table(path)
+    table = read_table(path, columns)
     for column in columns:
         check_there_once(path, table, column)
         check_numbers(path, table[column])
     return table[list(columns)]
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV or Parquet file as it is, columns by the names in its first row or schema.
-
-    Raises:
-        DataError: there is no such file, or it is neither.
-    """
-    if not _is_file(path):
-        raise DataError(f"{path}: no such file; check the path")
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{path}: a log must be one of {', '.join(SUFFIXES)}; convert it")
-    limits.check_plain(path, limits.TABLE_BYTES, DataError)
-    return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
-
-
-def _is_file(path: Path) -> bool:
-    """Whether the file is there; no file is where the name is one that none can have."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """A row that is longer than the first is an error, one that is shorter leaves empty cells."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells that would be dropped
-            table = pd.read_csv(path, index_col=False, skipinitialspace=True, low_memory=False)
-            header = pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True)
-    except (ValueError, pd.errors.ParserWarning, OSError) as error:
-        said = abridged(" ".join(str(error).split()))
-        raise DataError(f"{path}: not a CSV file with equally long rows ({said}); mend the file") from error
-    table.columns = pd.Index(header.iloc[0])  # pandas gives a repeated name a number
-    if len(table.columns) == 1 and ";" in str(table.columns[0]):
-        raise DataError(f"{path}: its columns are separated by semicolons; write it with commas, decimals with points")
-    return table
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        import pyarrow.parquet
-
-        with pyarrow.parquet.ParquetFile(path) as file:
-            cells = file.metadata.num_rows * max(1, file.metadata.num_columns)
-            if cells > limits.TABLE_CELLS:
-                raise ValueError(f"{cells} cells where at most {limits.TABLE_CELLS} are read")
-            table = file.read()
-        table.validate(full=True)  # or else text that is no UTF-8 comes to light late
-        return table.to_pandas()
-    except ImportError as error:
-        raise DataError(
-            f"{path}: reading Parquet needs pyarrow; install it with: pip install 'sysid-tbptt[parquet]'"
-        ) from error
-    except Exception as error:  # pyarrow raises of many kinds
-        raise DataError(f"{path}: not a readable Parquet file ({shown(str(error))}); write it anew") from error
-
-
-def check_there_once(path: Path, table: pd.DataFrame, column: str) -> None:
-    """Raises DataError where the column is missing or there twice."""
-    times = list(table.columns).count(column)
-    if times == 0:
-        there = listed(map(str, table.columns))
-        raise DataError(f"{path}: no column {column!r}; there are: {there}; correct the name")
-    if times > 1:
-        raise DataError(f"{path}: {times} columns are named {column!r}; rename them")
-
-
-def check_numbers(path: Path, column: pd.Series[Any]) -> None:
-    """Every cell holds a finite number; rows are counted from 1, the header not counted."""
-    try:
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    except OverflowError as error:
-        raise DataError(f"{path}: column {column.name!r} holds a whole number beyond float64; mend it") from error
-    bad = np.flatnonzero(~np.isfinite(numbers))
-    if bad.size:
-        cell = shown(str(column.iloc[bad[0]]))
-        raise DataError(
-            f"{path}: column {column.name!r}, row {bad[0] + 1} holds {cell}, no finite number "
-            f"({bad.size} such rows); mend the row, or cut the file before it"
-        )
-    if len(column) and column.dtype.kind not in "biuf":
-        raise DataError(f"{path}: column {column.name!r} holds {column.dtype}, not numbers; convert it")
-
-
-# Cutting
 
 
 def _cut(path: Path, table: pd.DataFrame, split: Split, n_init: int) -> dict[str, pd.DataFrame]:
@@ -306,12 +231,3 @@ def _checked_ends(path: Path, split: Split, length: int) -> Ends:
             "correct them"
         )
     return train, val, test
-
-
-def _check_not_constant(path: Path, train: pd.DataFrame) -> None:
-    for column in train.columns:
-        if (train[column] == train[column].iloc[0]).all():
-            raise DataError(
-                f"{path}: column {column!r} is constant over the training part, so that it cannot be standardised; "
-                "leave it out or change split"
-            )

@@ -48,9 +48,9 @@ def _ahead(series: Series, horizon: int) -> Series:
 
 
 def look_back(config: RunConfig, data: Dataset) -> int:
-    """Inputs that a forecast is made from: N; after full BPTT, whose one window leaves one forecast, m + 1, so that
-    they begin with its first scored step."""
-    whole = {len(series) for series in data.train} == {config.seq_len}
+    """Inputs that a forecast is made from: N; after full BPTT, where a record has one window and so one forecast,
+    m + 1, so that forecasts begin with the first scored step."""
+    whole = max(len(series) for series in data.train) == config.seq_len
     return config.burn_in + 1 if whole else config.seq_len
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import DataError
-from .scaler import Scaler
+from .scaler import LARGEST, Scaler
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Series:
     The first ``n_init`` samples may initialise a model's state; scores start after them.
 
     Raises:
-        DataError: arrays that are not 2-D, unequal in length, empty, or not finite.
+        DataError: arrays that are not 2-D, unequal in length, empty, not finite, or beyond the range of float32.
     """
 
     u: np.ndarray
@@ -51,6 +51,13 @@ class Series:
             if bad.size:
                 raise DataError(
                     f"{self.name}: {key} is not finite at sample {bad[0]} ({bad.size} in all); mend or cut the record"
+                )
+            large = np.argwhere(np.abs(array) > LARGEST)
+            if large.size:
+                sample, channel = large[0]
+                raise DataError(
+                    f"{self.name}: channel {channel} of {key} holds {array[sample, channel]:.6g} at sample {sample}, "
+                    f"more than float32 can hold ({LARGEST:.2g}); mend or cut the record, or choose another unit"
                 )
             array.flags.writeable = False
             object.__setattr__(self, key, array)
@@ -75,9 +82,12 @@ class Dataset:
 
     ``train``, ``val`` and ``test`` hold one or more records each. ``protocol`` states the split, its source
     and versions; ``revision`` is a hash of all records as cut. ``sha256`` maps each raw file read to its checksum.
-    ``given_scaler`` stands where the protocol has another scaling than each channel's own over the training part.
-    ``forecasts`` tells a series that is its own input, and of use only with a ``horizon``, see
-    `sysid_tbptt.data.horizon`.
+    ``given_scaler`` is the scaler where the protocol has another one than that of each channel over the training part.
+    ``forecasts`` marks a series that is its own input and needs a ``horizon``, see `sysid_tbptt.data.horizon`.
+
+    Raises:
+        DataError: a part has no record, two test records have one name, a channel cannot be standardized, or a sample
+            is too far away from the training mean.
     """
 
     name: str
@@ -92,6 +102,16 @@ class Dataset:
     given_scaler: Scaler | None = None
     forecasts: bool = False
     horizon: int | None = None
+
+    def __post_init__(self) -> None:
+        for part in ("train", "val", "test"):
+            if not getattr(self, part):
+                raise DataError(f"{self.name}: part '{part}' has no record; choose another split")
+        names = [series.name for series in self.test]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise DataError(f"{self.name}: {names.count(twice[0])} test records are named '{twice[0]}'; rename them")
+        for series in (*self.train, *self.val, *self.test):
+            self.scaler.check(series, name=self.name)
 
     @cached_property
     def scaler(self) -> Scaler:

@@ -90,9 +90,9 @@ def _rows(record: RunRecord) -> Iterator[dict[str, Any]]:
 
 
 def _mse(scores: Mapping[str, Any]) -> float:
-    """Not a number where a record has null: it was none when it was written."""
+    """NaN where the record has null, and where it has null as an RMSE: the outputs were not finite then."""
     found = scores["mse_scaled"]
-    return nan if found is None else float(found)
+    return nan if found is None or None in scores.get("rmse", ()) else float(found)
 
 
 def setting_in_words(config: RunConfig) -> str:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..config import RunConfig
 from ..errors import StoreError, SysidError
 from ..runs.atomic import write_whole
 from ..runs.choice import validation_error
+from ..runs.names import file_name
 from ..runs.predictions import read_predictions
 from ..runs.record import RunRecord
 from ..runs.stability import read_stability
-from ..runs.store import Store, file_name
+from ..runs.store import Store
 from .figures import burn_in, cost, heat_map, initial_states, loss, note, simulation, stability, train_time
 from .figures.seal import SEALED_IN, is_sealed, seal
 from .figures.traces import Page
@@ -125,11 +127,17 @@ def write_simulation(store: Store, record: RunRecord) -> list[Path]:
     if {prediction.test_set for prediction in predictions} != record.metrics["test"].keys():
         raise StoreError(f"{path}: holds other test sets than the run's record; delete it")
     pages = simulation.pages(record, predictions)
-    config = record.config
-    run = f"{file_name(config.dataset)}-{file_name(config.model)}-N{config.seq_len}-m{config.burn_in}-s{config.seed}"
-    run = file_name(run)  # short enough where both names are long
-    stem = store.root / "figures" / file_name(config.suite) / f"{run}-{simulation.NAME}"
-    return _write(renderer(), pages, f"{simulation.NOTE} {simulation.told(record)}", [record], stem)
+    text = f"{simulation.NOTE} {simulation.told(record)}"
+    return _write(renderer(), pages, text, [record], _simulation_stem(store, record.config))
+
+
+def _simulation_stem(store: Store, config: RunConfig) -> Path:
+    """Where the figure of a run's simulation is; named after the split where the suite has several of the data set."""
+    others = [one.config for one in store.records() if one.config.split != config.split]
+    alone = all((one.suite, one.dataset) != (config.suite, config.dataset) for one in others)
+    split = "" if alone else f"-{file_name(config.split)}"
+    run = f"{file_name(config.dataset, config.model)}-N{config.seq_len}-m{config.burn_in}-s{config.seed}{split}"
+    return store.root / "figures" / file_name(config.suite) / f"{run}-{simulation.NAME}"
 
 
 def best_predicted(store: Store) -> list[RunRecord]:

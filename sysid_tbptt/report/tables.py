@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..runs.names import file_name
 from ..runs.record import RunRecord
-from ..runs.store import file_name
 from .burn_in import PARTS, burn_in_table
 from .caption import provenance_line
 from .differences import Outputs, differences
@@ -30,6 +30,9 @@ from .shared import STUDY_WORDS, choice, shared, tried, windows
 from .studies import studies
 
 HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "stateful", "bptt": "BPTT"}
+
+_OTHER_TABLES = ("study-", "questions-", "differences", "initial-states-", "forecasting-", "leaderboard-", "burn-in-")
+"""What the names of tables begin with; the table of a burn-in study has the name of its data set alone."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,17 @@ def _studies(records: Sequence[RunRecord], outputs: Outputs | None) -> Iterator[
     for suite, part in by_suite(records).items():
         found = list(studies(frame(part)))
         for dataset, rows in burn_in_table(found).groupby("dataset"):
-            yield Placed(suite, file_name(str(dataset)), burn_in(rows, by_study(part)[suite, str(dataset)]))
+            yield Placed(suite, _study_name(str(dataset)), burn_in(rows, by_study(part)[suite, str(dataset)]))
         for name, table in asked(suite, found, part):
             yield Placed(suite, f"questions-{name}", table)
         if different := differences(suite, found, records, outputs):
             yield Placed(suite, "differences", different)
+
+
+def _study_name(dataset: str) -> str:
+    """The name of the table of a burn-in study, other than that of every other table."""
+    name = file_name(dataset)
+    return f"study-{name}" if name.startswith(_OTHER_TABLES) else name
 
 
 def _by_dataset(kind: str, rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -198,8 +198,10 @@ def estimates(runs: Iterable[Planned], store: Store | None) -> dict[str, Estimat
 
 
 def announce(plan: Plan, console: Console) -> None:
-    """Says what there is to do, and why no faster engine does it."""
+    """Says what there is to do, which training records are left out, and why a slower engine is taken."""
     done = len(plan.runs) - len(plan.todo)
     console.print(f"{len(plan.runs)} runs, {done} done already, {len(plan.todo)} to do")
+    for said in plan.left_out:
+        say(console, f"warning: {said}")
     for reason in plan.passed_over:
         console.print(f"not on a faster engine: {reason}", markup=False)

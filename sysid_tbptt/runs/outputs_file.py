@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data import files
+from ..data.table import SUFFIXES as TABLES
+from ..data.table import check_numbers, check_there_once, read_table
 from ..errors import DataError
 from .arrays import read_arrays
 
-SUFFIXES = (".npz", *files.SUFFIXES)
+SUFFIXES = (".npz", *TABLES)
 
 
 def read_outputs(path: Path, n_y: int) -> dict[str, np.ndarray]:
@@ -36,11 +37,11 @@ def read_outputs(path: Path, n_y: int) -> dict[str, np.ndarray]:
 
 
 def _read_table(path: Path, n_y: int) -> dict[str, np.ndarray]:
-    table = files.read_table(path)
     columns = ["y_hat"] if n_y == 1 else [f"y_hat_{channel}" for channel in range(n_y)]
+    rows = read_table(path, ["test_set", *columns])
     for column in ("test_set", *columns):
-        files.check_there_once(path, table, column)
+        check_there_once(path, rows, column)
     for column in columns:
-        files.check_numbers(path, table[column])
-    test_sets = table["test_set"].astype(str)
-    return {str(name): rows[columns].to_numpy(dtype=np.float64) for name, rows in table.groupby(test_sets, sort=False)}
+        check_numbers(path, rows[column])
+    test_sets = rows["test_set"].astype(str)
+    return {str(name): part[columns].to_numpy(dtype=np.float64) for name, part in rows.groupby(test_sets, sort=False)}

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..config import RunConfig
+from ..data.series import Dataset
+from ..errors import listed
 from ..registry import data_of
-from ..training.engines import load_engine, pick
+from ..training.engines import CLOSED_FORM, load_engine, pick
 from .estimate import effort, steps_of
 from .executors import Parallel
 from .record import RunRecord
@@ -44,12 +46,14 @@ class Planned:
 class Plan:
     """All runs of a call in the order asked for, those still to do in the order of the queue.
 
-    ``passed_over`` holds the reasons why ``auto`` could not take a faster engine.
+    ``passed_over`` holds the reasons why ``auto`` could not take a faster engine; ``left_out`` names the training
+    records that are shorter than a subsequence of runs still to do, one sentence for each data set and N.
     """
 
     runs: tuple[Planned, ...]
     todo: tuple[Planned, ...]
     passed_over: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     def by_executor(self) -> dict[Parallel, list[Planned]]:
         """What is to do in threads, and what in processes."""
@@ -74,7 +78,7 @@ def make_plan(configs: Iterable[RunConfig], *, engine: str, store: Store | None)
     planner = _Planner(engine, store)
     runs = [planner.plan(config) for config in dict.fromkeys(configs)]
     todo = [run for run in runs if not planner.done(run.run_id)]
-    return Plan(tuple(runs), tuple(_queue(todo)), tuple(planner.passed_over))
+    return Plan(tuple(runs), tuple(_queue(todo)), tuple(planner.passed_over), tuple(planner.left_out))
 
 
 class _Planner:
@@ -83,12 +87,18 @@ class _Planner:
     def __init__(self, engine: str, store: Store | None) -> None:
         self.engine, self.store = engine, store
         self.passed_over: dict[str, None] = {}
+        self.left_out: dict[str, None] = {}
         self._engines: dict[tuple[object, ...], str] = {}
 
     def plan(self, config: RunConfig) -> Planned:
-        run_id = config.run_id(data_of(config).revision)
-        record = self.done(run_id)
-        return Planned(config, run_id, record.engine or "" if record else self._engine(config))
+        data = data_of(config)
+        run_id = config.run_id(data.revision)
+        if record := self.done(run_id):
+            return Planned(config, run_id, record.engine or "")
+        engine = self._engine(config)
+        if engine != CLOSED_FORM and (said := _left_out(config, data)):
+            self.left_out[said] = None
+        return Planned(config, run_id, engine)
 
     def done(self, run_id: str) -> RunRecord | None:
         """The record of a run that need not be done again."""
@@ -104,6 +114,16 @@ class _Planner:
             if reason:
                 self.passed_over[f"{config.model}, hidden_size={config.hidden_size}: {reason}"] = None
         return self._engines[key]
+
+
+def _left_out(config: RunConfig, data: Dataset) -> str | None:
+    """The training records that give no subsequence, in a sentence; None if all give some."""
+    short = [f"'{series.name}' ({len(series)} samples)" for series in data.train if len(series) < config.seq_len]
+    if not short:
+        return None
+    records = "record" if len(short) == 1 else "records"
+    said = f"is longer than the training {records} {listed(short)}, and training does without"
+    return f"{config.dataset}: seq_len={config.seq_len} {said}"
 
 
 def _queue(todo: Sequence[Planned]) -> list[Planned]:

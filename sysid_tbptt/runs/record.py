@@ -91,8 +91,8 @@ class RunRecord(BaseModel):
 
     ``metrics`` has the keys ``train``, ``val`` and ``test``, the last by test set, and of the engine ``predictions``
     the last alone; see `sysid_tbptt.training.evaluate.score_records` for the measures and their units. A null is a
-    measure that is not defined, such as the R2 of a constant signal. ``records`` is the number of training records,
-    ``windows`` that of the subsequences they are cut into.
+    measure that is not defined, such as the R2 of a constant signal. ``records`` is the number of training records
+    that give subsequences, ``windows`` that of the subsequences.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from ..config import RunConfig
 from ..data.cache import sha256_of
-from ..data.scaler import Scaler
+from ..data.scaler import LARGEST, Scaler
 from ..data.series import Dataset, Series
 from ..errors import ConfigError, DataError, ModelError, near
 from ..registry import ALIASES, load_dataset
@@ -25,7 +25,7 @@ from .store import Store, locked
 
 
 class NotFinite(ModelError):
-    """An output that is scored is not a finite number."""
+    """An output that is scored is not a finite number of float32, in which predictions are stored."""
 
 
 def config_of(*, suite: str, dataset: str, split: str, model: str, seed: int = 0) -> RunConfig:
@@ -63,11 +63,11 @@ def fitting(y_hat: Any, series: Series, where: str) -> Float64[np.ndarray, "T n_
         )
     n_scored = len(series) - series.n_init
     scored = given.astype(np.float64).reshape(len(given), -1)[-n_scored:]
-    bad = np.flatnonzero(~np.isfinite(scored).all(axis=1))
+    bad = np.flatnonzero(~(np.abs(scored) <= LARGEST).all(axis=1))
     if bad.size:
         raise NotFinite(
             f"{where}: the output at sample {series.n_init + bad[0]} is {scored[bad[0]].tolist()}, expected finite "
-            f"numbers ({bad.size} such samples)"
+            f"numbers that float32 can hold ({bad.size} such samples)"
         )
     return np.concatenate([series.y[: series.n_init], scored])
 

@@ -22,9 +22,10 @@ from ..training.bound import forgets
 from ..training.decay import Decay
 from ..training.forgetting import Forgetting
 from .atomic import write_whole
+from .names import file_name
 from .readable import check_provenance
 from .record import Count, RunId, finite
-from .store import file_name, unreadable
+from .store import unreadable
 
 SCHEMA = 1
 """Raised, with a migration, when the fields of an estimate change their meaning."""

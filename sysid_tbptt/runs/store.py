@@ -6,6 +6,8 @@
     results/predictions/<run_id>.npz                                      of the test sets, beside the weights
     results/stability/<suite>/<run_id>.json                               how fast a network forgets, where estimated
 
+Names of suites, data sets and models are written as `sysid_tbptt.runs.names` says.
+
 ``records`` and all folders below it are real ones, and no links; the results folder itself may be reached by a link.
 Only one process writes records to a folder at a time, see `locked`. Nothing here depends on the clock, and nothing that
 was found is deleted: lines that do not count are moved into ``<file>.damaged``.
@@ -13,9 +15,7 @@ was found is deleted: lines that do not count are moved into ``<file>.damaged``.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -28,6 +28,7 @@ from .. import limits
 from ..config import RunConfig
 from ..errors import StoreError
 from .atomic import leftovers, write_whole
+from .names import file_name
 from .record import NewerSchema, RunRecord
 
 SHOWN = 5
@@ -379,14 +380,3 @@ def records_file(config: RunConfig) -> Path:
     """The records file of a run, below the results folder: its path is its identity."""
     name = f"{file_name(config.model)}-N{config.seq_len}-s{config.seed}.jsonl"
     return Path("records", file_name(config.suite), file_name(config.dataset), name)
-
-
-def file_name(name: str) -> str:
-    """A name as a file name: a user's own log is named by its path, a plug-in by ``module:callable``.
-
-    The end of a long one is its hash.
-    """
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "_"
-    if len(plain) <= limits.FILE_NAME:
-        return plain
-    return f"{plain[: limits.FILE_NAME - 17]}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:16]}"

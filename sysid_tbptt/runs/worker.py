@@ -19,6 +19,7 @@ from ..registry import data_of
 from ..training.engines import pick
 from ..training.job import Arrays, Control, Interrupted, Job
 from ..training.trainer import Outcome, make_job, run
+from ..training.windows import n_long_enough
 from .atomic import write_whole
 from .checkpoint import Checkpoint, Spent
 from .predictions import write_predictions
@@ -151,7 +152,7 @@ class _Sitting:
             status=outcome.status,
             reason=outcome.reason,
             config=config,
-            records=len(job.lengths),
+            records=n_long_enough(job.lengths, config.seq_len),
             windows=len(job.starts),
             parameters=outcome.n_parameters,
             steps_done=trained.steps_done,

@@ -24,7 +24,11 @@ def simulate(
     """Free-run simulation of a whole record; physical units in and out.
 
     It starts from a zero state; a module trained with ``init_outputs`` is given as many measured outputs.
+
+    Raises:
+        DataError: a sample is too far away from the scaler's mean, see `sysid_tbptt.data.scaler.Scaler.check`.
     """
+    scaler.check(series, name="simulation")
     return scaler.unscale_y(_simulated(module_simulator(module), series, scaler, init_outputs))
 
 

@@ -38,12 +38,22 @@ def forecast(module: torch.nn.Module, u: Float32[np.ndarray, "T n_u"], seq_len: 
 
 
 def check_windows(data: Dataset, seq_len: int) -> None:
-    """Raises ConfigError where a part is too short for a forecast from ``seq_len`` inputs."""
-    for series in (*data.train, *data.val, *data.test):
-        if first_forecast(series, seq_len) >= len(series):
-            raise ConfigError(
-                f"{series.name}: {len(series)} steps hold no window of seq_len={seq_len}; choose a smaller seq_len"
-            )
+    """Raises ConfigError where a part is too short for a forecast from ``seq_len`` inputs.
+
+    Each validation and test record must hold one, so that all runs are scored on the same records, and one training
+    record.
+    """
+    short = [series for series in (*data.val, *data.test) if not _holds_forecast(series, seq_len)]
+    if not any(_holds_forecast(series, seq_len) for series in data.train):
+        short.append(max(data.train, key=len))
+    if short:
+        raise ConfigError(
+            f"{short[0].name}: {len(short[0])} steps hold no window of seq_len={seq_len}; choose a smaller seq_len"
+        )
+
+
+def _holds_forecast(series: Series, seq_len: int) -> bool:
+    return first_forecast(series, seq_len) < len(series)
 
 
 def evaluate_forecasts(
@@ -57,16 +67,17 @@ def evaluate_forecasts(
     the part, as Schiller et al. 2026 do, and not by the forecasts, which are P - 1 fewer. That holds where
     n_init >= N - 1, as on the forecasting series, whose parts reach back: else forecasts begin at sample N - 1, and the
     divisor counts the samples from there on only.
-    Every part holds a window, see `check_windows`.
+    Every part holds a window, see `check_windows`; training records without one are not scored.
     """
     module = module_with(module, weights)
     assert data.horizon is not None
+    train = [series for series in data.train if _holds_forecast(series, seq_len)]
     test = {series.name: _scores(module, [series], data.scaler, seq_len, data.horizon) for series in data.test}
     for scores in test.values():
         forecasts = scores["n_scored"]
         scores["mse_paper"] = scores["mse_scaled"] * forecasts / (forecasts + data.horizon - 1)
     return {
-        "train": _scores(module, data.train, data.scaler, seq_len, data.horizon),
+        "train": _scores(module, train, data.scaler, seq_len, data.horizon),
         "val": _scores(module, data.val, data.scaler, seq_len, data.horizon),
         "test": test,
     }

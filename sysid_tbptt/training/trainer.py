@@ -11,6 +11,7 @@ import torch
 
 from ..config import RunConfig
 from ..data.horizon import look_back
+from ..data.scaler import LARGEST
 from ..data.series import Dataset
 from ..errors import ModelError, one_line
 from ..models.rnn import Recurrent
@@ -117,7 +118,7 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     elif trained.status == "ok":
         burn_in = config.burn_in if trained.optimum else None
         metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, config.init_outputs, burn_in)
-    reason = _divergence(trained, metrics)
+    reason = _divergence(trained, metrics, y_hat)
     return Outcome(
         status="diverged" if reason else "ok",
         reason=reason,
@@ -132,10 +133,11 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     )
 
 
-def _divergence(trained: Trained, metrics: Metrics) -> str | None:
-    """Why the run counts as diverged; None if it does not."""
+def _divergence(trained: Trained, metrics: Metrics, y_hat: dict[str, np.ndarray]) -> str | None:
+    """Why the run counts as diverged; None if it does not. Outputs must fit float32, in which they are stored."""
     if trained.status == "diverged":
         return f"the loss or a weight was not finite at step {trained.steps_done}"
     parts = {"train": metrics["train"], "val": metrics["val"], **metrics["test"]}
     infinite = [part for part, scores in parts.items() if not np.isfinite(scores["mse_scaled"])]
+    infinite += [part for part, outputs in y_hat.items() if part not in infinite and np.abs(outputs).max() > LARGEST]
     return f"the outputs for {', '.join(infinite)} were not finite" if infinite else None

@@ -18,20 +18,25 @@ from ..errors import ConfigError
 def window_starts(lengths: Sequence[int], seq_len: int) -> Int64[np.ndarray, " S"]:
     """First sample of every window of ``seq_len`` samples at stride 1, over records laid end to end.
 
-    ``lengths`` are the records' lengths T; each gives T-N+1 windows, and none crosses a record's end.
+    ``lengths`` are the records' lengths T; each gives T-N+1 windows, or none where T < N, and no window crosses a
+    record's end.
 
     Raises:
-        ConfigError: a record is shorter than one window.
+        ConfigError: all records are shorter than one window.
     """
-    if min(lengths) < seq_len:
-        raise ConfigError(
-            f"seq_len={seq_len} is longer than the training record of {min(lengths)} samples; "
-            f"choose seq_len <= {min(lengths)}"
-        )
+    longest = max(lengths)
+    if longest < seq_len:
+        records = "the training record of" if len(lengths) == 1 else "all training records, the longest of which has"
+        raise ConfigError(f"seq_len={seq_len} is longer than {records} {longest} samples; choose seq_len <= {longest}")
     offsets = np.cumsum([0, *lengths[:-1]])
     return np.concatenate(
-        [offset + np.arange(length - seq_len + 1) for offset, length in zip(offsets, lengths, strict=True)]
+        [offset + np.arange(max(0, length - seq_len + 1)) for offset, length in zip(offsets, lengths, strict=True)]
     )
+
+
+def n_long_enough(lengths: Sequence[int], seq_len: int) -> int:
+    """The number of records that give windows."""
+    return sum(length >= seq_len for length in lengths)
 
 
 def layout(lengths: Sequence[int], config: RunConfig) -> Int64[np.ndarray, " S"]:
@@ -46,9 +51,11 @@ def layout(lengths: Sequence[int], config: RunConfig) -> Int64[np.ndarray, " S"]
             f"batch_size={config.batch_size} is more than the {len(starts)} windows of seq_len={config.seq_len}; "
             f"choose batch_size <= {len(starts)}"
         )
-    if config.init_mode == "carry" and len(lengths) > 1:
+    records = n_long_enough(lengths, config.seq_len)
+    if config.init_mode == "carry" and records > 1:
         raise ConfigError(
-            f"init_mode='carry' needs one training record, there are {len(lengths)}; choose init_mode='zero'"
+            f"init_mode='carry' needs one training record of at least seq_len={config.seq_len} samples, there are "
+            f"{records}; choose init_mode='zero'"
         )
     return starts
 

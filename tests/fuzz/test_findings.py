@@ -14,8 +14,9 @@ from scipy.io import loadmat
 from sysid_tbptt import limits
 from sysid_tbptt.cli import main
 from sysid_tbptt.data import cache, package, unpacked
-from sysid_tbptt.data.files import from_description, from_file, read_table
+from sysid_tbptt.data.files import from_description, from_file
 from sysid_tbptt.data.official import PROCESS_NOISE_WH
+from sysid_tbptt.data.table import read_table
 from sysid_tbptt.errors import ConfigError, DataError, ModelError, StoreError, shown
 from sysid_tbptt.report.contests import contests, errors
 from sysid_tbptt.report.figures import stability
@@ -24,11 +25,12 @@ from sysid_tbptt.report.tables import all_tables
 from sysid_tbptt.runs.atomic import write_whole
 from sysid_tbptt.runs.checkpoint import Checkpoint
 from sysid_tbptt.runs.connection import _read as read_cluster
+from sysid_tbptt.runs.names import file_name
 from sysid_tbptt.runs.outputs_file import read_outputs
 from sysid_tbptt.runs.predictions import read_predictions
 from sysid_tbptt.runs.record import RunRecord
 from sysid_tbptt.runs.stability import read_stability
-from sysid_tbptt.runs.store import Store, file_name, locked
+from sysid_tbptt.runs.store import Store, locked
 from sysid_tbptt.suite import Suite
 from sysid_tbptt.training.weights import check_sizes, n_layers, read_weights
 from tests.fuzz import target_estimate, target_log, target_mat, target_series
@@ -305,7 +307,7 @@ def test_a_table_is_of_a_bounded_size(tmp_path, monkeypatch):
 def test_a_number_beyond_float64_among_numbers_is_told(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("u,y\n" + "1,2\n" * 9 + f"1,{BIG}\n")
-    with pytest.raises(DataError, match=r"column 'y'.* beyond float64"):
+    with pytest.raises(DataError, match=r"column 'y', row 10 holds '1000.*, more than float32 can hold"):
         from_file(path, inputs=["u"], outputs=["y"], dt=1.0, split=(0.5, 0.25, 0.25))
 
 

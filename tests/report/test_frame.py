@@ -11,7 +11,7 @@ METRICS = {
     "val": {"mse_scaled": 0.2},
     "test": {
         "low": {"mse_scaled": 0.3, "rmse": [1.0, 2.0], "unit": ["V", "mm"]},
-        "high": {"mse_scaled": 0.4, "rmse": [3.0, None], "unit": ["V", "mm"]},
+        "high": {"mse_scaled": 0.4, "rmse": [3.0, 4.0], "unit": ["V", "mm"]},
     },
 }
 
@@ -27,9 +27,17 @@ def test_one_row_a_run_and_test_set():
     assert list(rows[["seed", "test_set", "train_mse", "val_mse", "test_mse"]].itertuples(index=False, name=None)) == [
         (seed, test_set, 0.1, 0.2, mse) for seed in (0, 1) for test_set, mse in (("low", 0.3), ("high", 0.4))
     ]
-    assert rows["test_rmse"].tolist() == [(1.0, 2.0), (3.0, None)] * 2
+    assert rows["test_rmse"].tolist() == [(1.0, 2.0), (3.0, 4.0)] * 2
     assert rows["unit"].tolist() == [("V", "mm")] * 4
     assert rows["train_s"].tolist() == [1.5] * 4
+
+
+def test_an_error_of_outputs_without_an_rmse_is_not_shown():
+    """Such records were written where a deviation had overflowed, and every scaled output was 0."""
+    overflown = {"mse_scaled": 0.0, "rmse": [1.0, None], "unit": ["V", "mm"]}
+    rows = frame([record().model_copy(update={"metrics": METRICS | {"val": overflown, "test": {"low": overflown}}})])
+    assert rows["train_mse"].tolist() == [0.1]
+    assert rows[["val_mse", "test_mse"]].isna().all(axis=None)
 
 
 def test_predictions_have_scores_of_the_test_sets_alone():

@@ -10,6 +10,7 @@ from sysid_tbptt.data.series import Series, Units
 from sysid_tbptt.errors import StoreError, SysidError
 from sysid_tbptt.report import plots
 from sysid_tbptt.report.figures import burn_in
+from sysid_tbptt.report.figures.traces import Page, Panel
 from sysid_tbptt.runs.predictions import write_predictions
 from sysid_tbptt.runs.store import Store
 from tests.report.made_up import CARRIED, ERRORS, FULL, record, study
@@ -215,3 +216,52 @@ def test_the_seal_is_the_same_in_every_process(matplotlib):
         for seed in ("1", "2")
     }
     assert len(seals) == 1
+
+
+LOGS = ("水箱.toml", "电机.toml", "a/log.toml", "a_log.toml", "A_log.toml", "run 1.toml", "run_1.toml")
+
+
+def test_each_data_set_has_figures_and_tables_of_its_own(tmp_path, undrawn, capsys):
+    store = Store(tmp_path)
+    for dataset in LOGS:
+        for run in study(dataset=dataset):
+            store.save(run)
+        predict(store, run)
+    assert cli.main(["report", "--no-site", "--results", str(tmp_path)]) == cli.OK
+    said = capsys.readouterr().out
+    for folder in ("tables", "figures"):
+        written = [path for path in (tmp_path / folder).rglob("*.*") if path.is_file()]
+        assert f"{len(written)} {folder} in " in said
+        names = [path.name.casefold() for path in written]
+        assert len(set(names)) == len(names)
+    for kind in ("leaderboard-*.md", "*-simulation.pdf", "*-burn-in.pdf"):
+        assert len(list(tmp_path.rglob(kind))) == len(LOGS)
+
+
+def test_a_name_in_any_script_can_be_drawn(matplotlib):
+    assert plots.renderer()(Page(((Panel("水箱.toml", "t", "y"),),), (1.0,), 3.4, note="टंकी")).keys() == {"pdf", "png"}
+
+
+def test_the_simulations_of_two_splits_are_two_figures(results, undrawn):
+    runs = [record(0, 1.0, 1.0, 1.0, model="gru", split=split) for split in ("paper", "official")]
+    for run in runs:
+        results.save(run)
+        predict(results, run)
+    written = [path for run in runs for path in plots.write_simulation(results, run)]
+    assert len(set(written)) == 4
+
+
+def test_a_run_whose_outputs_were_not_finite_is_reported(tmp_path, matplotlib):
+    """Older versions wrote such records as ok, with an error of 0 and null as RMSE."""
+    store = Store(tmp_path)
+    runs = [record(m, 0.0, 0.0, 0.0, model=model) for model in ("lstm", "mine") for m in (0, 5)]
+    for run, bad in zip(runs, (np.nan, np.inf, np.nan, 1.0), strict=True):
+        for scores in (run.metrics["train"], run.metrics["val"], run.metrics["test"]["test"]):
+            scores["rmse"] = [None]
+        store.save(run)
+        y = 2 + np.sin(np.arange(400.0))[:, None]
+        series = Series(y, y, 0.1, Units(u=("V",), y=("V",)), 5, "test")
+        write_predictions(store.predictions(run.run_id), [series], {"test": bad * y})
+    assert cli.main(["report", "--results", str(tmp_path)]) == cli.OK
+    assert len(list(tmp_path.rglob("*-simulation.pdf"))) == 2
+    assert "diverged" in next(tmp_path.rglob("leaderboard-*.md")).read_text(encoding="utf-8")

@@ -227,3 +227,11 @@ def test_reports_never_import_torch():
         "assert not {'torch', 'numba'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_data_set_may_be_called_as_a_table_is(tmp_path):
+    names = ("a.toml", "leaderboard-a.toml", "differences", "burn-in-effect", "study-differences", "questions-spread")
+    records = [run for dataset in names for run in curve(dataset=dataset)]
+    written = write_tables(all_tables(records), tmp_path)
+    assert len(set(written)) == len(written)
+    assert tmp_path / "test" / "a.toml.md" in written

@@ -168,6 +168,14 @@ def test_full_needs_records_of_one_length(suite, monkeypatch, make_data):
         expand(suite(seq_len='"full"', burn_in="0"))
 
 
+def test_an_epoch_counts_the_windows_of_the_records_that_are_long_enough(suite, monkeypatch, make_data):
+    monkeypatch.setattr(module, "load_dataset", lambda name, split, horizon=None: make_data(lengths=(50, 9, 60)))
+    (run,) = expand(suite(seq_len="10", burn_in="0", batch_size="4", steps=None, epochs="3"))
+    assert run.steps == 3 * ((41 + 51) // 4)
+    with pytest.raises(ConfigError, match=r"group 1, .*longer than all training records, the longest .* 60 samples"):
+        expand(suite(seq_len="61", burn_in="0"))
+
+
 def test_a_data_set_that_cannot_be_had_is_told(suite, own_log):
     path = suite()
     own_log.with_name("log.csv").unlink()

@@ -43,6 +43,7 @@ def test_what_is_not_scored_need_not_be_finite(two_channels):
         (np.zeros((T, 2), complex), ModelError, "of type complex128"),
         ([["a", "b"]] * T, ModelError, "expected real numbers"),
         (np.full((T, 2), np.nan), NotFinite, r"the output at sample 5 is \[nan, nan\], .* \(115 such"),
+        (np.full((T, 2), 1e200), NotFinite, r"sample 5 is \[1e\+200, 1e\+200\], expected .* that float32 can hold"),
         (np.where(np.arange(T)[:, None] == 77, np.inf, [0.0, 1.0]), NotFinite, r"sample 77 is \[inf, inf\].*\(1 such"),
     ],
 )

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -48,8 +49,11 @@ def test_a_beginning_finds_the_only_record_it_is_of(tmp_path):
 def test_path_is_identity(tmp_path):
     store = Store(tmp_path)
     store.save(record(dataset="logs/my tank.toml", model="my_module:build"))
-    expected = "records/test/logs_my_tank.toml/my_module_build-N12-s0.jsonl"
-    assert [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.jsonl")] == [expected]
+    store.save(record(dataset="first_order", model="lstm"))
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jsonl"))
+    assert found[0] == "records/test/first_order/lstm-N12-s0.jsonl"
+    hashed = r"records/test/logs_my_tank\.toml-[0-9a-f]{16}/my_module_build-[0-9a-f]{16}-N12-s0\.jsonl"
+    assert re.fullmatch(hashed, found[1])
 
 
 def test_names_cannot_lead_out_of_the_folder(tmp_path):

@@ -100,6 +100,13 @@ def test_a_window_longer_than_a_part_is_told_before_training(job, data):
         job(data=data, **FIELDS | {"seq_len": 120})
 
 
+def test_a_training_record_without_a_window_is_not_scored(job):
+    data = ahead(make_dataset((300, N + P - 2)), P)
+    made = job(data=data, **FIELDS)
+    scores = evaluate_forecasts(made.module, made.weights(), data, N)["train"]
+    assert scores["n_scored"] == len(data.train[0]) - max(N - 1, data.train[0].n_init)
+
+
 def test_long_windows_are_taken_a_few_at_a_time(job, data, monkeypatch):
     """The outputs at every step of a window are in memory together."""
     made, u = job(data=data, **FIELDS), data.scaler.scale_u(data.train[0].u)

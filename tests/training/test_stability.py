@@ -44,6 +44,10 @@ def test_the_factor_of_one_state_is_its_weight(w_hh):
     assert found.forgets
 
 
+def test_short_records_are_no_obstacle():
+    assert estimate(linear(0.9), make_dataset((7, 3000, 6))).factor == pytest.approx(0.9, rel=0.01)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_factor_of_several_states_is_the_spectral_radius(seed):
     a = np.random.default_rng(seed).normal(size=(5, 5))

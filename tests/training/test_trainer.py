@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from sysid_tbptt import registry
-from sysid_tbptt.errors import ModelError
+from sysid_tbptt.errors import DataError, ModelError
 from sysid_tbptt.training import trainer
 from sysid_tbptt.training.engines import load_engine
 from sysid_tbptt.training.job import Control
 
 REFERENCE = load_engine("reference")
+PARTS = ("train", "val", "test")
 
 
 def outcome(run, data):
@@ -28,6 +31,22 @@ def test_job_holds_the_standardised_training_records_end_to_end(job, make_data):
     assert run.lengths == (50, 30)
     assert np.array_equal(run.y[50:], data.scaler.scale_y(data.train[1].y))
     assert np.allclose(run.u.mean(axis=0, dtype=np.float64), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["reference", "cpu"])
+@pytest.mark.parametrize("changes", [{}, {"init_outputs": 2}, {"init_mode": "carry", "seq_len": 40}], ids=str)
+def test_a_record_shorter_than_a_window_changes_nothing_in_the_training_on_the_others(engine, changes, job, make_data):
+    """Weights and losses are those of the training without it, to the bit."""
+    data = make_data((60, 7, 31, 40) if "seq_len" not in changes else (7, 90, 31))
+    long = tuple(series for series in data.train if len(series) >= changes.get("seq_len", 12))
+    without = replace(data, train=long, given_scaler=data.scaler)
+    ran = [trainer.run(job(data=one, **changes), one, load_engine(engine), Control()) for one in (data, without)]
+    whole, part = (result.trained for result in ran)
+    assert [result.status for result in ran] == ["ok", "ok"]
+    assert whole.curve == part.curve
+    assert all(np.array_equal(whole.weights[name], array) for name, array in part.weights.items())
+    assert ran[0].metrics["test"] == ran[1].metrics["test"]
+    assert ran[0].metrics["train"]["n_scored"] == sum(len(series) - 5 for series in data.train)
 
 
 def test_building_a_job_leaves_the_callers_random_numbers_alone(job):
@@ -56,6 +75,39 @@ def test_what_is_not_finite_counts_as_diverged(part, job, make_data, monkeypatch
     result = outcome(job(data=data, learning_rate=1e30 if part == "loss" else 1e-3), data)
     assert result.status == "diverged"
     assert part in result.reason
+
+
+def test_outputs_beyond_float32_in_physical_units_count_as_diverged(job, make_data, monkeypatch):
+    """They are finite in standardized units, but predictions are stored as float32."""
+    data = make_data()
+    large = replace(data, **{
+        part: tuple(replace(series, y=1e10 * series.y) for series in getattr(data, part)) for part in PARTS
+    })  # fmt: skip
+    monkeypatch.setattr(REFERENCE, "simulator", lambda job, weights: lambda u, _: np.full((len(u), 1), 1e30, "f4"))
+    assert outcome(job(data=data), data).status == "ok"
+    result = outcome(job(data=large), large)
+    assert (result.status, result.reason) == ("diverged", "the outputs for test were not finite")
+
+
+@pytest.mark.parametrize("away", [1e3, 1e10, 1e17])
+def test_the_errors_of_a_far_sample_are_finite(away, job, make_data):
+    """A glitch in the validation and the test part, as far away as data may be, and one a hundred times farther."""
+    data = make_data()
+
+    def glitch(size):
+        y = data.test[0].y.copy()
+        y[7] = size * data.scaler.y_std
+        far = (replace(data.test[0], y=y),)
+        return replace(data, val=far, test=far)
+
+    far = glitch(away)
+    for engine in ("reference", "cpu"):
+        result = trainer.run(job(data=far, validate_every=10), far, load_engine(engine), Control())
+        assert result.status == "ok"
+        assert result.metrics["test"]["test"]["mse_scaled"] == pytest.approx(away**2 / 120, rel=0.1)
+        assert np.isfinite(result.metrics["val"]["rmse"]).all()
+    with pytest.raises(DataError, match=r"channel 0 of y at sample 7 of 'test' holds .* standard deviations"):
+        glitch(100 * 1e17)
 
 
 def model_of(forward):

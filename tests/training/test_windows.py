@@ -9,7 +9,7 @@ from sysid_tbptt.errors import ConfigError
 from sysid_tbptt.training.windows import BatchOrder, layout, noisy_input, window_starts, windows_view
 
 lengths_and_window = st.lists(st.integers(1, 30), min_size=1, max_size=4).flatmap(
-    lambda lengths: st.tuples(st.just(lengths), st.integers(1, min(lengths)))
+    lambda lengths: st.tuples(st.just(lengths), st.integers(1, max(lengths)))
 )
 
 
@@ -20,6 +20,12 @@ def test_windows_are_all_subsequences_and_cross_no_record(drawn):
     all_starts = range(sum(lengths) - seq_len + 1)
     expected = [s for s in all_starts if record_of[s] == record_of[s + seq_len - 1]]
     assert window_starts(lengths, seq_len).tolist() == expected
+
+
+def test_one_of_several_records_may_be_too_short_for_a_window(config):
+    assert layout((30, 5, 14), config(seq_len=12)).tolist() == [*range(19), 35, 36, 37]
+    carried = config(seq_len=16, init_mode="carry")
+    assert layout((5, 40), carried).tolist() == list(range(5, 30))
 
 
 def test_number_of_windows_is_that_of_the_paper():
@@ -62,11 +68,12 @@ def test_order_without_a_generator_is_the_order_of_time():
 @pytest.mark.parametrize(
     ("lengths", "changes", "said"),
     [
-        ((300, 20), {"seq_len": 21}, "seq_len=21 is longer than the training record of 20 samples"),
+        ((20,), {"seq_len": 21}, "seq_len=21 is longer than the training record of 20 samples; choose seq_len <= 20"),
+        ((5, 20), {"seq_len": 21}, "longer than all training records, the longest of which has 20 samples; choose"),
         ((20,), {"seq_len": 15}, "batch_size=8 is more than the 6 windows of seq_len=15; choose batch_size <= 6"),
-        ((50, 50), {"seq_len": 16, "init_mode": "carry"}, "init_mode='carry' needs one training record, there are 2"),
+        ((50, 50), {"seq_len": 16, "init_mode": "carry"}, "init_mode='carry' needs one training record .* there are 2"),
     ],
-    ids=["N > T", "B > S", "carry over two records"],
+    ids=["N > T", "N > every T", "B > S", "carry over two records"],
 )
 def test_windows_that_do_not_fit_are_told(lengths, changes, said, config):
     with pytest.raises(ConfigError, match=said):

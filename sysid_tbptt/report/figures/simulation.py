@@ -8,6 +8,7 @@ import numpy as np
 
 from ...runs.predictions import Prediction
 from ...runs.record import RunRecord
+from ..formats import MISSING
 from .traces import BLACK, BLUE, COLUMN_WIDTH, DASHED, PAGE_WIDTH, VERMILLION, Line, Look, Page, Panel, Span
 
 NAME = "simulation"
@@ -48,12 +49,16 @@ def _blocks(record: RunRecord, prediction: Prediction) -> Iterator[tuple[tuple[P
     for channel, unit in enumerate(prediction.unit):
         name = "y" if len(prediction.unit) == 1 else f"y{channel + 1}"
         whole = slice(0, len(prediction.y))
-        parts = {f"{prediction.test_set}: RMSE({name}) = {rmse[channel]:.3g} {unit}": whole}
+        parts = {f"{prediction.test_set}: RMSE({name}) = {_number(rmse[channel])} {unit}": whole}
         if len(prediction.y) > 2 * WINDOW:
             worst = worst_stretch(prediction, channel)
             parts[f"largest error: samples {worst.start} to {worst.stop - 1}"] = worst
         pairs = [_pair(record, prediction, channel, name, title, part) for title, part in parts.items()]
         yield tuple(signals for signals, _ in pairs), tuple(error for _, error in pairs)
+
+
+def _number(rmse: float | None) -> str:
+    return MISSING if rmse is None else f"{rmse:.3g}"
 
 
 def _pair(
