@@ -108,7 +108,12 @@ class RunConfig(BaseModel):
     patience: int | None = Field(
         default=None, ge=1, le=WHOLE_NUMBER, description="validations without improvement before the run stops early"
     )
-    seed: int = Field(default=0, ge=0, lt=2**63, description="seeds the initial weights and the batch order")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        lt=2**63,
+        description="seeds the initial weights, the batch order and what a model draws in training",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:

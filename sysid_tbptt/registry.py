@@ -140,6 +140,11 @@ def build_model(
     return module
 
 
+def is_built_in(name: str) -> bool:
+    """Whether the model is one of this package: the zoo, the linear network or an anchor."""
+    return name in _built_in()
+
+
 @cache
 def find_model(name: str) -> Callable[..., Any]:
     """What builds the model of that name: of the zoo, an anchor, or a plug-in.
@@ -153,6 +158,7 @@ def find_model(name: str) -> Callable[..., Any]:
 
 @cache
 def _built_in() -> dict[str, Callable[..., Any]]:
+    """What builds each model of this package, by name."""
     from .models.linear import ANCHORS
     from .models.linear_rnn import LinearRecurrent
     from .models.rnn import CELLS, Recurrent
@@ -161,6 +167,9 @@ def _built_in() -> dict[str, Callable[..., Any]]:
 
 
 def _plug_in(name: str) -> Callable[..., Any]:
+    """The plug-in's callable. What its module draws when it is imported is the same in every process."""
+    from .seeding import seeded
+
     plugged = {entry.name: entry for entry in entry_points(group="sysid_tbptt.models")}
     if re.fullmatch(r"[\w.]+:[\w.]+", name):
         plugged[name] = EntryPoint(name, name, "sysid_tbptt.models")
@@ -170,6 +179,7 @@ def _plug_in(name: str) -> Callable[..., Any]:
         hint = near(name, [*_built_in(), *plugged])
         raise ModelError(f"unknown model '{name}'; {hint}, or name one as module:callable")
     try:
-        return plugged[name].load()
+        with seeded(0):
+            return plugged[name].load()
     except Exception as error:  # whatever the plug-in's own code raises
         raise ModelError(f"model '{name}' cannot be imported ({one_line(error)})") from error

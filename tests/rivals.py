@@ -25,10 +25,10 @@ def wide(*, n_u, n_y, hidden_size, num_layers):
 
 
 class Wild(Skip):
-    """Its outputs are not finite when it is not in training."""
+    """Its outputs are not finite after as many samples as a training window has."""
 
     def forward(self, u):
-        return super().forward(u) / self.training
+        return super().forward(u) / (torch.arange(u.shape[1]) < 20)[:, None]
 
 
 def wild(*, n_u, n_y, hidden_size, num_layers):
@@ -49,7 +49,7 @@ def least_squares(context):
 
 
 def short(context):
-    return lambda u, y_init, attrs: u[1:]
+    return lambda u, y_init, attrs: u[len(y_init) + 1 :]
 
 
 def flexible(context=None, **_):

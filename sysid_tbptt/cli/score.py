@@ -41,14 +41,14 @@ def _metrics(trained: Trained, seq_len: int | None) -> dict[str, Any]:
     from ..training.evaluate import evaluate
     from ..training.forecasts import check_windows, evaluate_forecasts
     from ..training.simulator import module_simulator
+    from ..training.weights import weights_of
 
     if (trained.data.horizon is None) != (seq_len is None):
         raise ConfigError("forecasts are of --horizon steps, made from windows of --seq-len inputs: give both, or none")
     if trained.data.horizon is None or seq_len is None:
         return evaluate(module_simulator(trained.module), trained.data, trained.init_outputs)
     check_windows(trained.data, seq_len)
-    weights = {name: tensor.numpy() for name, tensor in trained.module.state_dict().items()}
-    return evaluate_forecasts(trained.module, weights, trained.data, seq_len)
+    return evaluate_forecasts(trained.module, weights_of(trained.module), trained.data, seq_len)
 
 
 def _print_scores(about: dict[str, str], metrics: dict[str, Any]) -> None:

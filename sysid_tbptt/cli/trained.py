@@ -47,9 +47,11 @@ def load_trained(options: argparse.Namespace) -> Trained:
         DataError: the data set cannot be had.
         ModelError: the weights cannot be read, or do not fit the model.
     """
-    from ..registry import build_model, load_dataset
+    from ..registry import load_dataset
+    from ..seeding import seeded
+    from ..training.building import built
     from ..training.inputs import width
-    from ..training.weights import check_sizes, n_layers, put_weights, read_weights, zoo_shape
+    from ..training.weights import check_sizes, n_layers, put_weights, read_weights, seed_of, zoo_shape
 
     data = load_dataset(options.dataset, options.split, options.horizon)
     weights = read_weights(options.weights)
@@ -61,6 +63,8 @@ def load_trained(options: argparse.Namespace) -> Trained:
     sizes: dict[str, Any] = {"hidden_size": hidden_size, "num_layers": num_layers}
     if ":" not in name:  # what code of the user's own does with its sizes is not known
         check_sizes(weights, options.weights, model=name, **sizes)
-    module = build_model(name, n_u=width(data.n_u, data.n_y, init_outputs), n_y=data.n_y, **sizes)
+    n_in, n_steps = width(data.n_u, data.n_y, init_outputs), min(map(len, (*data.train, *data.val, *data.test)))
+    with seeded(seed_of(options.weights)):
+        module = built(name, n_in=n_in, n_y=data.n_y, n_steps=n_steps, **sizes)
     put_weights(module, weights, options.weights)
     return Trained(module, data, name, hidden_size, num_layers, init_outputs)

@@ -1,7 +1,7 @@
 """What a model must obey.
 
 Any ``torch.nn.Module`` that maps standardised inputs (B, N, n_u) to outputs (B, N, n_y), causally and from a zero
-state, can be trained. Two further abilities are used where a module has them.
+state, can be trained; `sysid_tbptt.training.contract` tries it. Two further abilities are used where a module has them.
 """
 
 from __future__ import annotations

@@ -65,7 +65,12 @@ def agreement(recorded: RunRecord, again: RunRecord) -> Agreement:
 
 def agreement_of_weights(recorded: Mapping[str, np.ndarray], again: Mapping[str, np.ndarray]) -> Agreement:
     """Compares trained weights by name; each against the largest of its array."""
-    return _agreement(*({f"weights.{name}": array for name, array in one.items()} for one in (recorded, again)))
+    return _agreement(*({f"weights.{name}": _real(array) for name, array in one.items()} for one in (recorded, again)))
+
+
+def _real(array: np.ndarray) -> np.ndarray:
+    """Complex numbers as their real and imaginary parts, along a last axis."""
+    return np.stack([array.real, array.imag], axis=-1) if np.iscomplexobj(array) else array
 
 
 def together(*parts: Agreement) -> Agreement:

@@ -1,8 +1,9 @@
 """Models of identibench's signature: ``build_model(context) -> model``, ``model(u, y_init, attrs) -> y_hat``.
 
-Such a model trains itself on the records that the context gives, with the seed that it names. It is then asked for
-the outputs of whole records: ``u`` (T, n_u), the first n_init measured outputs ``y_init`` (n_init, n_y), and ``attrs``;
-``y_hat`` is (T, n_y), of which what comes after n_init is scored, or that part alone.
+Such a model trains itself on the records that the context gives. The global random generators of torch, numpy and
+Python are seeded with the seed that the context names. The model is then asked for the outputs of whole records: ``u``
+(T, n_u), the first n_init measured outputs ``y_init`` (n_init, n_y), and ``attrs``; a model of two arguments gets no
+``attrs``. As in identibench, the last T - n_init rows of ``y_hat`` are scored, and there may be more.
 
 Signals are float32 in the units of the data set as scored (mV where identibench has V).
 """
@@ -23,6 +24,7 @@ from ..config import RunConfig
 from ..data.series import Dataset, Series
 from ..errors import ConfigError, ModelError, traced
 from ..registry import data_of
+from ..seeding import seeded
 from .predictions import write_predictions
 from .provenance import command, provenance
 from .record import EXTERNAL, RunRecord, Time
@@ -41,18 +43,36 @@ class Record(NamedTuple):
     attrs: dict[str, Any]
 
 
+class _Offer:
+    """An object of identibench's with some of its attributes; an error for another one lists them."""
+
+    def __getattr__(self, name: str) -> Any:
+        offered = ", ".join(key for key in dir(self) if not key.startswith("_"))
+        raise AttributeError(f"the {type(self).__name__.lower()} has no '{name}' here; it has {offered}")
+
+
+def rmse(inp: np.ndarray, targ: np.ndarray, time_axis: int = 0) -> np.ndarray:
+    """Root mean squared error of each channel, (T, n_y) -> (n_y,), in the unit of the signals."""
+    return np.sqrt(np.mean(np.square(np.subtract(inp, targ)), axis=time_axis))
+
+
 @dataclass(frozen=True)
-class Spec:
-    """What a model may ask of the benchmark."""
+class Spec(_Offer):
+    """What a model may ask of the benchmark; the sampling time is that of the first training record, in seconds."""
 
     name: str
+    dataset_id: str
     u_cols: list[str]
     y_cols: list[str]
     init_window: int
+    sampling_time: float
+    metric_func: Callable[..., np.ndarray] = rmse
+    metric: str = "rmse"
+    task: str = "simulation"
 
 
 @dataclass(frozen=True)
-class Context:
+class Context(_Offer):
     """What a model is built from. There is no way to the test records."""
 
     spec: Spec
@@ -64,7 +84,8 @@ class Context:
     @classmethod
     def of(cls, data: Dataset, seed: int) -> Context:
         inputs, outputs = [f"u{i}" for i in range(data.n_u)], [f"y{i}" for i in range(data.n_y)]
-        return cls(Spec(data.name, inputs, outputs, data.test[0].n_init), seed, data.train, data.val)
+        spec = Spec(data.name, data.name, inputs, outputs, data.test[0].n_init, data.train[0].dt)
+        return cls(spec, seed, data.train, data.val)
 
     def get_train_sequences(self) -> Iterator[Record]:
         """The training records, whole."""
@@ -163,6 +184,10 @@ class _Sitting:
 
     def perform(self) -> tuple[RunRecord, dict[str, np.ndarray]]:
         """The record, and the outputs by test set; none of a model that diverged."""
+        with seeded(self.config.seed):
+            return self._perform()
+
+    def _perform(self) -> tuple[RunRecord, dict[str, np.ndarray]]:
         began, began_cpu = time.perf_counter(), time.process_time()
         model = self._build()
         train_s, train_cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
@@ -190,10 +215,11 @@ class _Sitting:
 
     def _simulate(self, model: Model, series: Series) -> np.ndarray:
         u, y, attrs = _record(series)
-        call = f"model(u, y_init, attrs) of record '{series.name}'"
         y_init = y[: series.n_init].copy()  # a view would lead to the outputs that are scored
-        y_hat = self._called(call, lambda: np.asarray(model(u, y_init, attrs)))
-        return fitting(y_hat, series, self._where(call))
+        given = (u, y_init, attrs) if _takes_attrs(model) else (u, y_init)
+        call = f"model({', '.join(('u', 'y_init', 'attrs')[: len(given)])}) of record '{series.name}'"
+        y_hat = self._called(call, lambda: np.asarray(model(*given)))
+        return fitting(_scored_rows(y_hat, series), series, self._where(call))
 
     def _called(self, call: str, function: Callable[[], Any]) -> Any:
         try:
@@ -216,6 +242,20 @@ class _Sitting:
             time=spent,
             provenance=provenance(self.data, command()),
         )
+
+
+def _takes_attrs(model: Model) -> bool:
+    """Whether it is called with ``attrs``, which earlier versions of identibench do not give."""
+    try:
+        signature = inspect.signature(model)
+    except (TypeError, ValueError):  # of compiled code nothing is known
+        return True
+    return _binds(signature, None, None, None) or not _binds(signature, None, None)
+
+
+def _scored_rows(y_hat: np.ndarray, series: Series) -> np.ndarray:
+    """The last T - n_init rows of the outputs; all of them where there are fewer."""
+    return y_hat[-(len(series) - series.n_init) :] if y_hat.ndim else y_hat
 
 
 def _record(series: Series) -> Record:

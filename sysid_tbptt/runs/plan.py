@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from ..config import RunConfig
 from ..data.series import Dataset
 from ..errors import listed
-from ..registry import data_of
-from ..training.engines import CLOSED_FORM, load_engine, pick
+from ..registry import data_of, is_built_in
+from ..training.contract import check
+from ..training.engines import CLOSED_FORM, Engine, load_engine, pick
+from ..training.job import Job
 from .estimate import effort, steps_of
 from .executors import Parallel
 from .record import RunRecord
@@ -18,6 +20,13 @@ from .worker import build
 
 Group = tuple[str | int, ...]
 """Runs that are queued together: those of one data set, model and N."""
+
+
+_CONTRACT = (
+    *("dataset", "split", "horizon", "model", "hidden_size", "num_layers"),
+    *("seq_len", "init_mode", "init_outputs", "optimiser"),
+)
+"""What of a config decides how a module is called."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,8 @@ def make_plan(configs: Iterable[RunConfig], *, engine: str, store: Store | None)
 
     Raises:
         EngineError: there is no such engine, or it cannot take a run.
-        ConfigError, DataError, ModelError: a run cannot be built.
+        ConfigError, DataError, ModelError: a run cannot be built, or its module breaks the contract, see
+            `sysid_tbptt.training.contract`.
     """
     planner = _Planner(engine, store)
     runs = [planner.plan(config) for config in dict.fromkeys(configs)]
@@ -89,6 +99,7 @@ class _Planner:
         self.passed_over: dict[str, None] = {}
         self.left_out: dict[str, None] = {}
         self._engines: dict[tuple[object, ...], str] = {}
+        self._checked: set[tuple[object, ...]] = set()
 
     def plan(self, config: RunConfig) -> Planned:
         data = data_of(config)
@@ -109,11 +120,20 @@ class _Planner:
         varying = {"suite", "burn_in", "seed", "steps", "epochs"}
         key = tuple(value for name, value in config.model_dump().items() if name not in varying)
         if key not in self._engines:
-            picked, reason = pick(self.engine, build(config)[1])
+            data, job = build(config)
+            picked, reason = pick(self.engine, job)
+            self._check(job, data, picked)
             self._engines[key] = picked.NAME
             if reason:
                 self.passed_over[f"{config.model}, hidden_size={config.hidden_size}: {reason}"] = None
         return self._engines[key]
+
+    def _check(self, job: Job, data: Dataset, engine: Engine) -> None:
+        """Tries a module of the user's own, once for all runs that it serves in the same way."""
+        key = tuple(getattr(job.config, name) for name in _CONTRACT)
+        if not is_built_in(job.config.model) and key not in self._checked:
+            check(job, data, engine)
+            self._checked.add(key)
 
 
 def _left_out(config: RunConfig, data: Dataset) -> str | None:

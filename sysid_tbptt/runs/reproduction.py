@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from rich.console import Console
 
 from ..config import ALGORITHM_VERSION
@@ -184,4 +185,6 @@ def _perform(planned: Planned, weights: Path, seconds: float, console: Console) 
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    return {name: tensor.numpy() for name, tensor in read_weights(path).items()}
+    """The weights of a file; of bfloat16, which numpy does not have, as float32."""
+    weights = read_weights(path)
+    return {name: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for name, t in weights.items()}

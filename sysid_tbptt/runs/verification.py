@@ -8,6 +8,7 @@ estimates of stability must be readable and named by their run; where that has n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,6 +147,16 @@ class _Inspection:
 
 
 def _unreadable(path: Path, read: Callable[[Path], object]) -> str | None:
+    """What is wrong with the content of a file; None if it is sound.
+
+    Raises:
+        StoreError: this user may not read it, which is no fault of the content.
+    """
+    try:
+        with suppress(IsADirectoryError), path.open("rb"):
+            pass
+    except PermissionError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}); unlock it") from error
     try:
         read(path)
     except SysidError as error:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
-
-from safetensors.numpy import save
 
 from ..config import RunConfig
 from ..data.identity import round_significant
@@ -19,6 +16,7 @@ from ..registry import data_of
 from ..training.engines import pick
 from ..training.job import Arrays, Control, Interrupted, Job
 from ..training.trainer import Outcome, make_job, run
+from ..training.weights import weights_file
 from ..training.windows import n_long_enough
 from .atomic import write_whole
 from .checkpoint import Checkpoint, Spent
@@ -28,9 +26,6 @@ from .record import Loss, Optimum, RunRecord, Time
 
 OUTPUT_DIGITS = 7
 """Significant digits of the outputs of an optimum."""
-
-_BUILDING = threading.Lock()
-"""Building a model seeds torch's one generator."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +62,7 @@ class Watcher(Protocol):
 def build(config: RunConfig, data: Dataset | None = None) -> tuple[Dataset, Job]:
     """The data and the job of a run; safe to call from several threads."""
     data = data or data_of(config)
-    with _BUILDING:
-        return data, make_job(config, data)
+    return data, make_job(config, data)
 
 
 def perform(task: Task, watcher: Watcher) -> RunRecord | None:
@@ -127,7 +121,7 @@ class _Sitting:
 
     def _keep(self, outcome: Outcome, data: Dataset) -> None:
         if self.task.weights:
-            write_whole(self.task.weights, save({k: v.copy(order="C") for k, v in outcome.trained.weights.items()}))
+            write_whole(self.task.weights, weights_file(outcome.trained.weights, self.task.config.seed))
         if self.task.predictions and outcome.y_hat:
             write_predictions(self.task.predictions, data.test, outcome.y_hat)
 

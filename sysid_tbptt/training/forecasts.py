@@ -18,7 +18,7 @@ from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
 from ..errors import ConfigError
 from .metrics import score
-from .simulator import module_with
+from .weights import module_with
 from .windows import windows_view
 
 Metrics = dict[str, Any]
@@ -27,14 +27,18 @@ _BATCH, _SAMPLES = 256, 50_000
 
 
 def forecast(module: torch.nn.Module, u: Float32[np.ndarray, "T n_u"], seq_len: int) -> Float32[np.ndarray, "W n_out"]:
-    """The forecast made at the end of each window of ``seq_len`` inputs, W = T - N + 1; standardised units."""
+    """The forecast made at the end of each window of ``seq_len`` inputs, W = T - N + 1; standardised units.
+
+    The module gets copies of the windows, which overlap in ``u``: it may change them.
+    """
     windows = windows_view(u, seq_len)
     training = module.training
     module.eval()
     with torch.no_grad():
-        made = [module(batch)[:, -1] for batch in windows.split(max(1, min(_BATCH, _SAMPLES // seq_len)))]
+        batches = windows.split(max(1, min(_BATCH, _SAMPLES // seq_len)))
+        made = [module(batch.clone())[:, -1].clone() for batch in batches]
     module.train(training)
-    return torch.cat(made).numpy()
+    return torch.cat(made).float().numpy()
 
 
 def check_windows(data: Dataset, seq_len: int) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from ..config import RunConfig
 from .inputs import width
+from .weights import weights_of
 from .windows import BatchOrder
 
 Arrays = dict[str, np.ndarray]
@@ -45,7 +46,7 @@ class Job:
 
     def weights(self) -> Arrays:
         """Copies of the initial weights under torch's names (``rnn.weight_ih_l0`` ... ``readout.bias``)."""
-        return {name: tensor.detach().numpy().copy() for name, tensor in self.module.state_dict().items()}
+        return weights_of(self.module)
 
 
 @dataclass(frozen=True)

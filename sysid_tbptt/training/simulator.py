@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
 
 import numpy as np
 import torch
@@ -11,23 +10,27 @@ from jaxtyping import Float32
 
 from ..errors import ModelError
 from .inputs import fed
+from .weights import module_with
 
 Simulator = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Standardised input (T, n_u), measured outputs (k, n_y) of the first k >= 0 steps -> output (T, n_y)."""
 
 
 def module_simulator(module: torch.nn.Module) -> Simulator:
-    """A torch module (B, N, n_in) -> (B, N, n_y) as a simulator of one record, from a zero state."""
+    """A torch module (B, N, n_in) -> (B, N, n_y) as a simulator of one record, from a zero state.
+
+    The module gets a copy of the record, which it may change.
+    """
 
     def simulate(u: Float32[np.ndarray, "T n_u"], y_init: Float32[np.ndarray, "k n_y"]) -> Float32[np.ndarray, "T n_y"]:
         training = module.training
         module.eval()
         with torch.no_grad():
-            y_hat = module(torch.from_numpy(fed(u, y_init))[None])
+            y_hat = module(torch.tensor(fed(u, y_init))[None])
         module.train(training)
         if y_hat.ndim != 3 or y_hat.shape[:2] != (1, len(u)):
             raise ModelError(f"the model gave shape {tuple(y_hat.shape)}, expected (1, {len(u)}, n_y)")
-        return y_hat[0].numpy()
+        return y_hat[0].float().numpy().copy()
 
     return simulate
 
@@ -35,13 +38,6 @@ def module_simulator(module: torch.nn.Module) -> Simulator:
 def simulator_with(module: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> Simulator:
     """A copy of the module, with other weights, as a simulator."""
     return module_simulator(module_with(module, weights))
-
-
-def module_with(module: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> torch.nn.Module:
-    """A copy of the module with other weights."""
-    module = deepcopy(module)
-    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    return module
 
 
 def mse_scaled(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:

@@ -30,8 +30,8 @@ class Network:
         self, u: Float64[Tensor, "B N n_in"], states: States | None
     ) -> tuple[Float64[Tensor, "B N n_y"], States]:
         """Outputs, and the states after the last step; ``states`` None is zero."""
-        y, after = self.module.forward_from(u, None if states is None else self._own(states))
-        return y, tuple(part.movedim(axis, 0) for part, axis in zip(_parts(after), self.axes, strict=True))
+        y, after = self.module.forward_from(u.clone(), None if states is None else self._own(states))
+        return y, tuple(part.movedim(axis, 0).clone() for part, axis in zip(_parts(after), self.axes, strict=True))
 
     def visit(self, u: Float64[Tensor, "T n_in"], at: Sequence[int]) -> Iterator[States]:
         """The states after so many steps, ascending and at least 1, of a free run from zero."""
@@ -42,7 +42,9 @@ class Network:
             yield states
 
     def _own(self, states: States) -> State:
-        own = tuple(part.movedim(0, axis).contiguous() for part, axis in zip(states, self.axes, strict=True))
+        """Copies of the states as the module has them: it may change them."""
+        parts = zip(states, self.axes, strict=True)
+        own = tuple(part.movedim(0, axis).clone(memory_format=torch.contiguous_format) for part, axis in parts)
         return own[0] if self.single else own
 
 
@@ -56,15 +58,28 @@ def network(module: torch.nn.Module, n_in: int) -> Network:
         raise ModelError(
             f"{type(module).__name__} has no forward_from(u, state) -> (y, state) to set its state by: add it"
         )
-    copy = cast(CarriesState, deepcopy(module).double().eval())
+    copy = cast(CarriesState, _in_double(deepcopy(module)).eval())
     try:
-        two, three = (copy.forward_from(torch.zeros(size, 1, n_in).double(), None)[1] for size in (2, 3))
+        (y, two), (_, three) = (copy.forward_from(torch.zeros(size, 1, n_in).double(), None) for size in (2, 3))
     except Exception as error:  # whatever the module's own code raises
         raise ModelError(
             f"{type(module).__name__}: forward_from does not take float64 inputs (B, 1, {n_in}): {one_line(error)}"
         ) from error
+    if y.dtype != torch.float64:
+        raise ModelError(
+            f"{type(module).__name__}: forward_from gives {y.dtype} for float64 inputs; give the type of the inputs"
+        )
     axes = tuple(_batch_axis(a, b) for a, b in zip(_parts(two), _parts(three), strict=True))
     return Network(copy, axes, isinstance(two, Tensor))
+
+
+def _in_double(module: torch.nn.Module) -> torch.nn.Module:
+    """With all its numbers in 64 bits, complex ones in twice as many."""
+    module.double()
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_complex():
+            tensor.data = tensor.data.to(torch.complex128)
+    return module
 
 
 def joined(states: Sequence[States]) -> States:

@@ -13,9 +13,9 @@ from ..config import RunConfig
 from ..data.horizon import look_back
 from ..data.scaler import LARGEST
 from ..data.series import Dataset
-from ..errors import ModelError, one_line
 from ..models.rnn import Recurrent
-from ..registry import build_model
+from ..seeding import seeded
+from .building import built
 from .engines import Engine
 from .evaluate import Metrics, evaluate_and_keep
 from .forecasts import check_windows, evaluate_forecasts
@@ -47,8 +47,8 @@ class Outcome:
 def make_job(config: RunConfig, data: Dataset) -> Job:
     """Seeds, builds the model and lays out data and batch order, in the reference experiment's order of draws.
 
-    The seed is set immediately before the model is built, and the batch order goes on from there, so that all
-    runs of one N and one seed share their initial weights and their batches.
+    The random generators of torch, numpy and Python are seeded immediately before the model is built, and the batch
+    order goes on from there, so that all runs of one N and one seed share their initial weights and their batches.
 
     Raises:
         ConfigError: the windows do not fit the data.
@@ -57,20 +57,18 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
     check_init_outputs(config.init_outputs, data.n_init, data.name)
     if data.horizon:
         check_windows(data, look_back(config, data))
-    n_in = width(data.n_u, data.n_y, config.init_outputs)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        module = build_model(
+    lengths = tuple(len(series) for series in data.train)
+    starts = layout(lengths, config)
+    with seeded(config.seed):
+        module = built(
             config.model,
-            n_u=n_in,
+            n_in=width(data.n_u, data.n_y, config.init_outputs),
             n_y=data.n_y,
             hidden_size=config.hidden_size,
             num_layers=config.num_layers,
+            n_steps=config.seq_len,
         )
         rng_state = torch.get_rng_state()
-    _check_outputs(module, config, n_in, data.n_y)
-    lengths = tuple(len(series) for series in data.train)
-    starts = layout(lengths, config)
     shuffled = config.init_mode == "zero"
     scaled = [data.scaler.scale(series) for series in data.train]
     return Job(
@@ -84,25 +82,6 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
         module=module,
         cell=config.model if type(module) is Recurrent else None,
     )
-
-
-def _check_outputs(module: torch.nn.Module, config: RunConfig, n_in: int, n_y: int) -> None:
-    """Two windows of two zeros must give two windows of two outputs."""
-    training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            y_hat = module(torch.zeros(2, 2, n_in))
-    except Exception as error:  # whatever the module's own code raises
-        raise ModelError(f"model '{config.model}' does not take inputs (B, N, {n_in}): {one_line(error)}") from error
-    module.train(training)
-    if not isinstance(y_hat, torch.Tensor):
-        raise ModelError(f"model '{config.model}' gives a {type(y_hat).__name__}; its forward must give one tensor")
-    shape = tuple(y_hat.shape)
-    if shape != (2, 2, n_y):
-        raise ModelError(
-            f"model '{config.model}' gives shape {shape} for inputs (2, 2, {n_in}); expected (2, 2, {n_y})"
-        )
 
 
 def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:

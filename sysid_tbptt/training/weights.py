@@ -1,23 +1,109 @@
-"""Trained weights from a file, never a pickle."""
+"""A module's weights: as arrays by name, and in a safetensors file. Never a pickle."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.numpy import load, save
 from safetensors.torch import load_file
+from torch.nn.parameter import is_lazy
 
 from .. import limits
-from ..errors import ModelError, abridged, listed, shown
+from ..errors import ModelError, abridged, listed, one_line, shown
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 """Blocks of hidden_size rows in a zoo cell's recurrent weight."""
 
 _RECURRENT = "rnn.weight_hh_l"
 
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_FLOATS = (torch.float16, torch.float32, torch.float64)
+_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64)
+
+STORED = (torch.bool, *_INTEGERS, *_FLOATS, torch.complex64)
+"""The types of tensors that numpy and a safetensors file can both hold: a module that is trained has no others."""
+
+READ = (*STORED, torch.bfloat16)
+"""The types of tensors that are read; weights of bfloat16 are of other programs."""
+
+_MAY_HOLD = (
+    "a module may hold parameters and buffers of bool, integers, float16, float32, float64 or complex64, but no extra "
+    "state and nothing that copy.deepcopy does not copy, such as torch.jit.script"
+)
 
 Weights = dict[str, torch.Tensor]
+
+_SEED = "seed"
+
+
+def weights_of(module: torch.nn.Module) -> dict[str, np.ndarray]:
+    """Copies of a module's parameters and buffers under torch's names."""
+    return {name: tensor.detach().resolve_conj().numpy().copy() for name, tensor in module.state_dict().items()}
+
+
+def module_with(module: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> torch.nn.Module:
+    """A copy of the module with other weights."""
+    module = deepcopy(module)
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    return module
+
+
+def not_stored(module: torch.nn.Module) -> str | None:
+    """What of a module's state cannot be stored; None if all can."""
+    for name, value in module.state_dict().items():
+        if not isinstance(value, torch.Tensor):
+            return f"'{name}' is a {type(value).__name__}, not a tensor"
+        if is_lazy(value):
+            return f"'{name}' belongs to a lazy layer that forward does not call"
+        if value.dtype not in STORED:
+            return f"'{name}' is of type {value.dtype}"
+        if value.layout != torch.strided or value.device.type != "cpu":
+            return f"'{name}' has the layout {value.layout} on the device {value.device}, not torch.strided on the CPU"
+    return None
+
+
+def check_storable(module: torch.nn.Module, name: str) -> None:
+    """Writes the weights of a copy as a run does, and reads them back into another.
+
+    Raises:
+        ModelError: that fails, or gives other weights; ``name`` begins the message.
+    """
+    if reason := not_stored(module) or _lost(module):
+        raise ModelError(f"{name} cannot be stored: {reason}; {_MAY_HOLD}")
+
+
+def _lost(module: torch.nn.Module) -> str | None:
+    """What does not come back from a file; None if all does."""
+    try:
+        weights = weights_of(module)
+        again = module_with(module, load(weights_file(weights, 0)))
+        back = weights_of(again)
+    except Exception as error:  # of deepcopy, of safetensors, or of the module's own hooks
+        return one_line(error)
+    if not all(parameter.is_leaf for parameter in again.parameters()):
+        return "the parameters of a copy are not leaf tensors"
+    changed = [name for name, array in weights.items() if back[name].tobytes() != array.tobytes()]
+    return f"load_state_dict changes {listed(changed)}" if changed else None
+
+
+def weights_file(weights: Mapping[str, np.ndarray], seed: int) -> bytes:
+    """The content of a safetensors file; ``seed`` is that of the run, see `seed_of`."""
+    arrays = {name: array.copy(order="C") for name, array in weights.items()}
+    return save(arrays, metadata={_SEED: str(seed)})
+
+
+def seed_of(path: str | Path) -> int:
+    """The seed of the run that wrote a file which `read_weights` takes; 0 where the file does not say.
+
+    A module that draws constants outside its state_dict needs it to be built as it was.
+    """
+    with safe_open(path, framework="numpy") as file:
+        told = (file.metadata() or {}).get(_SEED, "0")
+    return int(told) if told.isdecimal() and len(told) < 20 and int(told) < 2**63 else 0
 
 
 def read_weights(path: str | Path) -> Weights:
@@ -37,8 +123,9 @@ def read_weights(path: str | Path) -> Weights:
     except Exception as error:  # safetensors raises of every kind where a tensor has a type that torch has not
         said = shown(str(error))
         raise ModelError(f"{path}: not a safetensors file ({said}); save the state_dict as safetensors") from error
-    if other := [name for name, tensor in weights.items() if tensor.dtype not in _FLOATS]:
-        raise ModelError(f"{path}: {listed(sorted(other))} are no floating-point numbers; save the trained state_dict")
+    if other := [name for name, tensor in weights.items() if tensor.dtype not in READ]:
+        types = listed(str(dtype).removeprefix("torch.") for dtype in READ)
+        raise ModelError(f"{path}: {listed(sorted(other))}: the type must be one of {types}; save the state_dict so")
     return weights
 
 
@@ -88,16 +175,21 @@ def put_weights(module: torch.nn.Module, weights: Weights, path: str | Path) -> 
     """Loads the weights into the module by name.
 
     Raises:
-        ModelError: names or shapes differ; the message names the first.
+        ModelError: names, shapes or kinds of numbers differ; the message names the first. Or the module holds what
+            weights cannot be.
     """
-    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if reason := not_stored(module):
+        raise ModelError(f"{path}: the model cannot take weights: {reason}; name the model that was trained")
+    expected = {name: _what(tensor) for name, tensor in module.state_dict().items()}
+    given = {name: _what(tensor) for name, tensor in weights.items()}
     for name in sorted(expected | given):
         if expected.get(name) != given.get(name):
-            told = f"'{abridged(name)}': given {_told(given.get(name))}, expected {_told(expected.get(name))}"
+            told = f"'{abridged(name)}': given {given.get(name, 'none')}, expected {expected.get(name, 'none')}"
             raise ModelError(f"{path}: weight {told}; check --model, --hidden-size, --num-layers and the data set")
     module.load_state_dict(weights)
 
 
-def _told(shape: tuple[int, ...] | None) -> str:
-    return "none" if shape is None else f"shape {shape}"
+def _what(tensor: torch.Tensor) -> str:
+    """Shape, and kind of numbers where they are not real ones of floating point."""
+    kind = "" if tensor.is_floating_point() else " of complex numbers" if tensor.is_complex() else f" of {tensor.dtype}"
+    return f"shape {tuple(tensor.shape)}{kind}"

@@ -34,6 +34,19 @@ def test_only_the_same_bits_are_identical(value):
     assert 0 < other.largest <= 1
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "float16", "float64", "complex64"])
+def test_weights_of_every_type_are_compared(dtype):
+    weights = {"w": np.array([0, 1, 1]).astype(dtype)}
+    assert agreement_of_weights(weights, {"w": weights["w"].copy()}).identical
+    other = {"w": np.array([0, 0, 1]).astype(dtype)}
+    assert agreement_of_weights(weights, other).largest == 1.0
+
+
+def test_the_imaginary_part_of_a_weight_counts():
+    found = agreement_of_weights({"w": np.array([2 + 1j])}, {"w": np.array([2 + 0.5j])})
+    assert (names(found), found.largest) == (["weights.w[0, 1]"], 0.25)
+
+
 def test_signs_of_zero_are_told_apart():
     found = agreement(stored(record(score={"mse_scaled": 0.0})), record(score={"mse_scaled": -0.0}))
     assert (names(found), found.largest) == (["metrics.test.high.mse_scaled"], 0.0)

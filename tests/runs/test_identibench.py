@@ -1,7 +1,9 @@
 import io
+import random
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 from sysid_tbptt.errors import ConfigError, ModelError
@@ -103,6 +105,41 @@ def test_the_context_has_the_records_but_for_the_test(make_data):
     assert not hasattr(context, "get_test_sequences")
 
 
+@pytest.mark.parametrize("more", [-5, -2, 0, 3])
+@pytest.mark.parametrize("with_attrs", [True, False])
+def test_the_last_rows_count_whatever_comes_before(more, with_attrs, trained, log):
+    """As identibench takes them: its own example leaves out the samples of its lags, and takes no ``attrs``."""
+    data = load_dataset(log)
+
+    def rows(u):
+        return np.concatenate([np.full((3, 1), 1e9), u])[3 - more :]
+
+    models = {True: lambda u, y_init, attrs: rows(u), False: lambda u, y_init: rows(u)}
+    (record,) = trained(lambda context: models[with_attrs], seeds=(0,))
+    for series, scores in ((data.train[0], record.metrics["train"]), (data.test[0], record.metrics["test"]["test"])):
+        error = series.y[5:] - series.u[5:].astype(np.float32)
+        assert scores["rmse"] == pytest.approx([np.sqrt(np.mean(error**2))], rel=1e-6)
+
+
+def test_a_model_that_draws_gets_the_seed(trained):
+    def build(context):
+        weights = torch.rand(1).item() + np.random.rand() + random.random()  # noqa: NPY002
+        return lambda u, y_init, attrs: u * weights + np.random.rand()  # noqa: NPY002
+
+    torch.rand(1)
+    first = [record.metrics for record in trained(build, model="mine:first")]
+    again = [record.metrics for record in trained(build, model="mine:again")]
+    assert first == again
+    assert first[0] != first[1]
+
+
+def test_the_spec_has_what_identibench_says_of_a_simulation(make_data):
+    spec = Context.of(make_data(n_y=2), 0).spec
+    assert (spec.dataset_id, spec.sampling_time, spec.metric, spec.task) == ("first_order", 0.1, "rmse", "simulation")
+    given, target = np.random.default_rng(0).normal(size=(2, 50, 2))
+    assert np.allclose(spec.metric_func(given, target), np.sqrt(((given - target) ** 2).mean(axis=0)))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_outputs_that_are_not_finite_make_a_record_of_a_divergence(trained, value):
     (record,) = trained(lambda context: lambda u, y_init, attrs: np.full((len(u), 1), value), seeds=(0,))
@@ -122,10 +159,18 @@ def failing(*_):
         (lambda context: None, r"gave a NoneType, expected a callable model\(u, y_init, attrs\)"),
         (lambda context: failing, r"model\(u, y_init, attrs\) of record 'train' failed: RuntimeError: no luck"),
         (lambda context: lambda u: u, "failed: TypeError"),
-        (lambda context: lambda u, y, a: u[:-1], r"shape \(199, 1\), expected \(200, 1\) or \(195, 1\)"),
+        (lambda context: lambda u, y, a: u[:-6], r"shape \(194, 1\), expected \(200, 1\) or \(195, 1\)"),
+        (lambda context: lambda u, y, a: u[:0], r"shape \(0, 1\), expected"),
+        (lambda context: lambda u, y, a: 1.0, r"shape \(\), expected"),
+        (lambda context: lambda u, y: 1 / 0, r"model\(u, y_init\) of record 'train' failed: ZeroDivisionError"),
+        (lambda context: context.spec.dataset_path, r"the spec has no 'dataset_path' here; it has dataset_id, init_w"),
+        (lambda context: context.get_test_sequences(), "the context has no 'get_test_sequences' here; it has get_tr"),
         (lambda context: lambda u, y, a: None, "of type object, expected real numbers"),
     ],
-    ids=["build", "hyperparameters", "none", "call", "arguments", "length", "no output"],
+    ids=[
+        *("build", "hyperparameters", "none", "call", "arguments", "length", "empty", "a number"),
+        *("two arguments", "spec", "test records", "no output"),
+    ],
 )
 def test_a_model_that_does_not_do_what_it_should_is_told(trained, build, said):
     with pytest.raises(ModelError, match=said) as caught:

@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,6 +219,20 @@ def test_what_was_set_aside_earlier_stays(results):
         verify(results, fix=True)
     aside = [results / "weights" / name for name in ("x.damaged", "x.2.damaged")]
     assert [path.read_text() for path in aside] == ["first", "second"]
+
+
+def test_a_file_that_may_not_be_read_is_not_set_aside(results, monkeypatch):
+    kept, open_file = next((results / "weights").iterdir()), Path.open
+
+    def locked_open(path, *mode, **more):
+        if path == kept:
+            raise PermissionError(13, "Permission denied")
+        return open_file(path, *mode, **more)
+
+    monkeypatch.setattr(Path, "open", locked_open)
+    with pytest.raises(StoreError, match=r"safetensors: cannot be read \(Permission denied\); unlock it"):
+        verify(results, fix=True)
+    assert kept.is_file()
 
 
 def test_a_folder_in_use_is_looked_at_and_not_mended(results):

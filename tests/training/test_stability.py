@@ -11,6 +11,7 @@ from sysid_tbptt.training.forgetting import fit
 from sysid_tbptt.training.stability import estimate, measure
 from sysid_tbptt.training.states import network
 from tests.conftest import make_dataset
+from tests.training.modules import CarryingComplex
 
 DATA = make_dataset((5000,))
 U = np.random.default_rng(3).normal(size=(3000, 1)).astype(np.float32)
@@ -46,6 +47,27 @@ def test_the_factor_of_one_state_is_its_weight(w_hh):
 
 def test_short_records_are_no_obstacle():
     assert estimate(linear(0.9), make_dataset((7, 3000, 6))).factor == pytest.approx(0.9, rel=0.01)
+
+
+def test_the_factor_of_a_complex_state_is_the_modulus_of_its_pole():
+    torch.manual_seed(0)
+    module = CarryingComplex(n_u=1, n_y=1, hidden_size=3)
+    with torch.no_grad():
+        module.pole.copy_(torch.polar(torch.tensor([0.9, 0.5, 0.4]), torch.tensor([1.0, 0.2, 2.0])))
+    assert estimate(module, DATA).factor == pytest.approx(0.9, rel=0.01)
+    assert module.pole.dtype == torch.complex64
+
+
+def test_a_module_that_rounds_to_float32_is_refused():
+    class Rounding(CarryingComplex):
+        def forward_from(self, u, state):
+            y, state = super().forward_from(u, state)
+            return y.float(), state
+
+    with pytest.raises(
+        ModelError, match=r"Rounding: forward_from gives torch\.float32 for float64 inputs; give the type"
+    ):
+        network(Rounding(n_u=1, n_y=1, hidden_size=3), 1)
 
 
 @pytest.mark.parametrize("seed", range(4))

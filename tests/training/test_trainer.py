@@ -123,15 +123,16 @@ def model_of(forward):
 @pytest.mark.parametrize(
     ("forward", "said"),
     [
-        (lambda self, u: torch.cat([u, u], dim=2), r"gives shape \(2, 2, 2\) .*expected \(2, 2, 1\)"),
-        (lambda self, u: u[:, :1], r"gives shape \(2, 1, 1\)"),
+        (lambda self, u: torch.cat([u, u], dim=2), r"gives shape \(3, 12, 2\) .*expected \(3, 12, 1\)"),
+        (lambda self, u: u[:, :1], r"gives shape \(3, 1, 1\)"),
         (lambda self, u: (u, None), "gives a tuple; its forward must give one tensor"),
-        (lambda self, u: u @ torch.ones(5, 1), r"does not take inputs \(B, N, 1\)"),
+        (lambda self, u: u @ torch.ones(5, 1), r"does not take float32 inputs \(B, N, n_u\) = \(3, 12, 1\): Runtime"),
+        (lambda self, u: u.bfloat16(), r"gives outputs of type torch.bfloat16; convert them to torch.float32"),
     ],
-    ids=["too many outputs", "too short", "a tuple", "other inputs"],
+    ids=["too many outputs", "too short", "a tuple", "other inputs", "half of a float"],
 )
 def test_a_model_of_the_wrong_shape_is_told_before_training(forward, said, job, monkeypatch):
-    monkeypatch.setattr(trainer, "build_model", lambda *_, **sizes: model_of(forward)(**sizes))
+    monkeypatch.setattr(registry, "find_model", lambda _: model_of(forward))
     with pytest.raises(ModelError, match=said):
         job(model="mine")
 

@@ -9,8 +9,10 @@ from typing import Any, cast
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ...seeding import seeded
 from ..job import Arrays, Control, Job, Trained
 from ..simulator import Simulator, simulator_with
+from ..weights import weights_of
 
 _ALONE = threading.Lock()
 """Numbers depend on how many threads a linear algebra library has, which is the process's to say."""
@@ -32,10 +34,10 @@ def train(job: Job, control: Control) -> Trained:
     """Fits a copy of ``job.module`` to the whole training records; ``burn_in`` samples of each are left out."""
     module = cast(Any, deepcopy(job.module))
     ends = np.cumsum(job.lengths)[:-1]
-    records = list(zip(np.split(job.u, ends), np.split(job.y, ends), strict=True))
-    with _ALONE, threadpool_limits(1, "blas"):
+    records = list(zip(np.split(job.u.copy(), ends), np.split(job.y.copy(), ends), strict=True))
+    with seeded(job.config.seed), _ALONE, threadpool_limits(1, "blas"):
         mse = module.solve(records, job.config.burn_in)
-    weights = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()}
+    weights = weights_of(module)
     finite = all(np.isfinite(array).all() for array in weights.values())
     control.progress(1)
     return Trained(

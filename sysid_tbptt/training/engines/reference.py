@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from ...errors import EngineError
+from ...seeding import generator_states, seeded, set_generator_states
 from ..inputs import with_outputs, without_outputs
 from ..job import Arrays, Control, Job, Trained
 from ..monitor import Monitor
 from ..schedule import learning_rates
 from ..simulator import Simulator, module_simulator, simulator_with, validation_mse
+from ..weights import weights_of
 from ..windows import noisy_input, windows_view
 
 NAME = "reference"
@@ -39,8 +41,7 @@ def train(job: Job, control: Control) -> Trained:
     """Trains a copy of ``job.module`` by Adam on the mean squared error of the N-m scored steps."""
     if reason := declines(job):
         raise EngineError(f"engine '{NAME}': {reason}")
-    with _one_thread(), _denormals_flushed(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.config.seed)
+    with _one_thread(), _denormals_flushed(), seeded(job.config.seed):
         return _Run(job).train(control)
 
 
@@ -124,7 +125,7 @@ class _Run:
         if batch == 0:
             self.carried.clear()
         y_hat, state = cast(Any, self.module).forward_from(u, _as_state(self.carried.pop(batch, None)))
-        self.carried[batch + lag] = tuple(tensor.detach() for tensor in _as_tuple(state))
+        self.carried[batch + lag] = tuple(tensor.detach().clone() for tensor in _as_tuple(state))
         return y_hat
 
     def validation_mse(self) -> float:
@@ -132,7 +133,7 @@ class _Run:
         return validation_mse(simulate, self.job.val, self.config.init_outputs)
 
     def weights(self) -> Arrays:
-        return {name: tensor.detach().numpy().copy() for name, tensor in self.module.state_dict().items()}
+        return weights_of(self.module)
 
     def state(self) -> Arrays:
         """Everything that the rest of the run depends on, as named arrays."""
@@ -148,8 +149,7 @@ class _Run:
             for i, tensor in enumerate(state)
         }
         weights = {f"weight.{name}": array for name, array in self.weights().items()}
-        drawn = {"rng": torch.get_rng_state().numpy()}
-        return weights | moments | carried | drawn | self.monitor.state()
+        return weights | moments | carried | generator_states() | self.monitor.state()
 
     def load(self, state: Arrays) -> None:
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
@@ -160,7 +160,7 @@ class _Run:
         for name in sorted(key for key in tensors if key.startswith("carried.")):
             batch = int(name.split(".")[1])
             self.carried[batch] = (*self.carried.get(batch, ()), tensors[name])
-        torch.set_rng_state(tensors["rng"])
+        set_generator_states(state)
         self.monitor.load(state)
 
 

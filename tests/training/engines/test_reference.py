@@ -265,6 +265,23 @@ def test_a_dropout_model_resumes_to_the_bit_too(job, monkeypatch):
     assert resumed.curve == trained(run).curve
 
 
+@pytest.mark.parametrize("step", [1, 24])
+def test_a_model_that_draws_from_numpy_and_python_resumes_to_the_bit_too(step, job, monkeypatch):
+    run = job(steps=60, model="tests.training.modules:NoisyTraining")
+    whole = trained(run).curve
+    np.random.rand()  # noqa: NPY002 - what the caller draws does not matter
+    assert trained(run).curve == whole
+    assert trained(run, Control(resume=interrupted_at(run, step, monkeypatch))).curve == whole
+
+
+def test_a_checkpoint_of_torchs_generator_alone_is_still_taken(job, monkeypatch):
+    run = job(steps=60)
+    state = interrupted_at(run, 24, monkeypatch)
+    earlier = {name: array for name, array in state.items() if name not in ("rng.numpy", "rng.python")}
+    assert len(earlier) == len(state) - 2
+    assert trained(run, Control(resume=earlier)).curve == trained(run).curve
+
+
 def test_threads_flags_and_random_numbers_are_left_as_they_were(job):
     torch.set_flush_denormal(False)
     torch.manual_seed(3)

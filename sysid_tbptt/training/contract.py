@@ -1,0 +1,206 @@
+"""The contract of a module, tried before it is trained; each violation has a sentence of its own.
+
+A module maps inputs (B, N, n_u) to outputs (B, N, n_y). In evaluation an output depends on nothing but the weights and
+the inputs of its own window, up to its own time. Rounding is allowed for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..data.horizon import look_back
+from ..data.series import Dataset
+from ..errors import ModelError, one_line
+from ..seeding import seeded
+from .building import TRIED_WINDOWS, outputs, windows
+from .engines import Engine
+from .inputs import fed
+from .job import Arrays, Control, Job
+from .weights import check_storable, module_with
+
+LEAST_STEPS = 5
+"""Steps of a random window, at least; else N, so that a look-ahead within a training window shows."""
+
+UPDATES = {"steps": 3, "learning_rate": 0.01, "lr_schedule": "constant", "validate_every": None, "patience": None}
+"""A short training after which all is tried again: a branch of the network may start with zero weight."""
+
+_SAME_SHAPE, _OTHER_SHAPE = 1e-4, 0.02
+"""Outputs are the same if they differ by less than this part of the largest. Inputs of the same shape are rounded alike
+nearly always, those of another shape are not, and a module may compute in 16 bits."""
+
+_NUDGE, _AMPLIFIED = 1e-6, 100
+"""For another shape they also are if they differ by less than a hundred times what a relative change of the inputs of
+1e-6 does: a chaotic network amplifies rounding."""
+
+Windows = Float[Tensor, "B N n_in"]
+
+
+def check(job: Job, data: Dataset, engine: Engine) -> None:
+    """Tries copies of a job's module; the module and the random generators stay as they are.
+
+    Random windows tell whether it keeps the contract, with its initial weights and after a few steps of the engine. It
+    must take every record of the data set, and its weights must come back from a file.
+
+    Raises:
+        ModelError: it does not. The message names the model, what is wrong and the remedy.
+    """
+    name = f"model '{job.config.model}'"
+    with seeded(job.config.seed):
+        check_storable(job.module, name)
+        trial = _Trial(job, job.weights())
+        trial.check_calls()
+        trial.check_dependence()
+        trial.check_records(data)
+        if job.config.init_mode == "carry":
+            trial.check_states()
+        if job.config.optimiser == "adam":
+            _Trial(job, _updated(job, engine, name)).check_dependence()
+
+
+def _updated(job: Job, engine: Engine, name: str) -> Arrays:
+    """The weights after a few training steps."""
+    short = replace(job, config=job.config.model_copy(update=UPDATES))
+    try:
+        weights = engine.train(short, Control()).weights
+    except Exception as error:  # whatever the module's own code raises
+        raise ModelError(f"{name} cannot be trained: {one_line(error)}") from error
+    for key, array in job.weights().items():
+        if key not in weights or weights[key].shape != array.shape:
+            raise ModelError(f"{name} changes the shape of its buffer '{key}'; keep no state between calls")
+    return weights
+
+
+class _Trial:
+    """A copy of a job's module with given weights, and random windows."""
+
+    def __init__(self, job: Job, weights: Arrays) -> None:
+        self.job, self.name = job, f"model '{job.config.model}'"
+        self.module = module_with(job.module, weights)
+        self.random = torch.Generator().manual_seed(0)
+        self.n_steps = max(LEAST_STEPS, job.config.seq_len)
+        self.u = self.drawn(TRIED_WINDOWS, self.n_steps)
+
+    def drawn(self, n_windows: int, n_steps: int) -> Windows:
+        return windows(n_windows, n_steps, self.job.n_in, self.random)
+
+    def outputs(self, u: Windows, about: str = "") -> Float[Tensor, "B N n_y"]:
+        return outputs(self.module, u, self.job.y.shape[1], self.name, about)
+
+    def check_calls(self) -> None:
+        """Outputs are finite, and the same at a second call."""
+        if not bool(torch.isfinite(self.outputs(self.u)).all()):
+            raise ModelError(f"{self.name} gives outputs that are not finite for random inputs; check its weights")
+        for u in (self.u, self.u[:1]):
+            first, again, redrawn = (self.seeded_outputs(u, seed) for seed in (0, 0, 1))
+            if _differ(first, again):
+                raise ModelError(
+                    f"{self.name} keeps a state between calls: a second call with the same inputs gives other outputs; "
+                    "start each call from a zero state"
+                )
+            if _differ(first, redrawn):
+                raise ModelError(
+                    f"{self.name} draws random numbers in evaluation: two calls with the same inputs give different "
+                    "outputs; apply dropout and noise only where self.training is true"
+                )
+
+    def seeded_outputs(self, u: Windows, seed: int) -> Float[Tensor, "B N n_y"]:
+        with seeded(seed):
+            return self.outputs(u)
+
+    def check_dependence(self) -> None:
+        """Outputs depend neither on other windows nor on later inputs."""
+        y, slack = self.outputs(self.u), self.slack(self.u)
+        for k in range(TRIED_WINDOWS):
+            others = self.drawn(TRIED_WINDOWS, self.n_steps)
+            others[k] = self.u[k]
+            alone = self.outputs(self.u[k, None])
+            if _differ(self.outputs(others)[k, None], y[k, None]) or _differ(alone, y[k, None], slack):
+                raise ModelError(
+                    f"{self.name} mixes the windows of a batch: a window alone gives other outputs than the same "
+                    "window in a batch; use batch_first=True, and no statistics over the batch in evaluation"
+                )
+        half = self.n_steps // 2
+        for n in (half, half + 1, self.n_steps - 1):  # blocks of outputs cannot end at both of two neighbors
+            self.check_past(self.u, y, n)
+
+    def check_past(self, u: Windows, y: Float[Tensor, "B N n_y"], n: int) -> None:
+        """The first n of the outputs y for the inputs u stay the same where later inputs change."""
+        later = torch.cat([u[:, :n], self.drawn(len(u), u.shape[1] - n)], dim=1)
+        if _differ(self.outputs(later)[:, :n], y[:, :n]):
+            raise ModelError(
+                f"{self.name} looks ahead: inputs after the first {n} samples change the outputs of these; use "
+                "bidirectional=False, convolutions that are padded on the left only, causal attention, and no "
+                "statistics over time"
+            )
+
+    def slack(self, u: Windows) -> Float[Tensor, " N"]:
+        """How far outputs of each step may differ from those for inputs of another shape, by rounding."""
+        y = self.outputs(u)
+        nudged = self.outputs(u * (1 + _NUDGE * self.drawn(*u.shape[:2])))
+        amplified = (nudged - y).abs().amax(dim=(0, 2)).cummax(dim=0).values
+        return _AMPLIFIED * amplified + _OTHER_SHAPE * y.abs().max()
+
+    def check_records(self, data: Dataset) -> None:
+        """Every record can be simulated; the first N samples of the longest give the outputs that they give alone."""
+        n = self.job.config.seq_len
+        for k, (about, u) in enumerate(_fed(self.job, data)):
+            y = self.outputs(u, about)
+            if k or n >= u.shape[1]:
+                continue
+            self.check_past(u, y, n)
+            if _differ(y[:, :n], self.outputs(u[:, :n]), self.slack(u[:, :n])):
+                raise ModelError(
+                    f"{self.name} gives other outputs for the first {n} samples of a record of {u.shape[1]} samples "
+                    "than for these samples alone; do not let outputs depend on the length of the record"
+                )
+
+    def check_states(self) -> None:
+        """Two windows in a row, the second from the state after the first, give what they give as one."""
+        following, forward_from = self.drawn(*self.u.shape[:2]), cast(Any, self.module.eval()).forward_from
+        whole = torch.cat([self.u, following], dim=1)
+        y, slack = self.outputs(whole), self.slack(whole)
+        try:
+            with torch.no_grad():
+                first, state = forward_from(self.u.clone(), None)
+                parts = state if isinstance(state, tuple) else (state,)
+                own = tuple(part.clone() for part in parts)
+                second, _ = forward_from(following.clone(), own if isinstance(state, tuple) else own[0])
+                parted = torch.cat([first, second], dim=1)
+        except Exception as error:  # whatever the module's own code raises
+            raise ModelError(
+                f"{self.name}: forward_from(u, state) must give (y, state), the state one tensor or a tuple of "
+                f"tensors: {one_line(error)}"
+            ) from error
+        if parted.shape != y.shape or _differ(parted, y, slack):
+            raise ModelError(
+                f"{self.name}: forward_from does not go on where it ended: two windows in a row give other outputs "
+                "than forward for both as one; return the state after the last step, and start from the given one"
+            )
+
+
+def _fed(job: Job, data: Dataset) -> Iterator[tuple[str, Windows]]:
+    """What the module is fed in scoring: one record of each length, the longest first; one window of a forecast."""
+    records = {len(series): series for series in (*data.test, *data.val, *data.train)}
+    for length in sorted(records, reverse=True):
+        u, y = data.scaler.scale(records[length])
+        if data.horizon:
+            n = look_back(job.config, data)
+            yield f", the {n} samples that a forecast is made from", torch.tensor(u[None, :n])
+            return
+        whole = fed(u, y[: job.config.init_outputs])
+        yield f", the record '{records[length].name}' of {length} samples", torch.tensor(whole[None])
+
+
+def _differ(
+    one: Float[Tensor, "B N n_y"], other: Float[Tensor, "B N n_y"], slack: Float[Tensor, " N"] | None = None
+) -> bool:
+    """Whether two outputs differ by more than ``slack``, or rounding alike; what is not finite does not count."""
+    if slack is None:
+        slack = _SAME_SHAPE * other.abs().max()
+    return bool(((one - other).abs().amax(dim=(0, 2)) > slack).any())
