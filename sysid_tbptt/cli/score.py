@@ -40,7 +40,7 @@ def _score(options: argparse.Namespace) -> int:
 def _metrics(trained: Trained, seq_len: int | None) -> dict[str, Any]:
     from ..training.evaluate import evaluate
     from ..training.forecasts import check_windows, evaluate_forecasts
-    from ..training.simulator import module_simulator
+    from ..training.modules import module_simulator
     from ..training.weights import weights_of
 
     if (trained.data.horizon is None) != (seq_len is None):

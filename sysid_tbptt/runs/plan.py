@@ -9,7 +9,6 @@ from ..config import RunConfig
 from ..data.series import Dataset
 from ..errors import listed
 from ..registry import data_of, is_built_in
-from ..training.contract import check
 from ..training.engines import CLOSED_FORM, Engine, load_engine, pick
 from ..training.job import Job
 from .estimate import effort, steps_of
@@ -131,7 +130,9 @@ class _Planner:
     def _check(self, job: Job, data: Dataset, engine: Engine) -> None:
         """Tries a module of the user's own, once for all runs that it serves in the same way."""
         key = tuple(getattr(job.config, name) for name in _CONTRACT)
-        if not is_built_in(job.config.model) and key not in self._checked:
+        if job.cell is None and not is_built_in(job.config.model) and key not in self._checked:
+            from ..training.contract import check
+
             check(job, data, engine)
             self._checked.add(key)
 

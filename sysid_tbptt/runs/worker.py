@@ -16,7 +16,6 @@ from ..registry import data_of
 from ..training.engines import pick
 from ..training.job import Arrays, Control, Interrupted, Job
 from ..training.trainer import Outcome, make_job, run
-from ..training.weights import weights_file
 from ..training.windows import n_long_enough
 from .atomic import write_whole
 from .checkpoint import Checkpoint, Spent
@@ -121,6 +120,8 @@ class _Sitting:
 
     def _keep(self, outcome: Outcome, data: Dataset) -> None:
         if self.task.weights:
+            from ..training.weights import weights_file
+
             write_whole(self.task.weights, weights_file(outcome.trained.weights, self.task.config.seed))
         if self.task.predictions and outcome.y_hat:
             write_predictions(self.task.predictions, data.test, outcome.y_hat)

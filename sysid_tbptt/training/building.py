@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..config import RunConfig
 from ..errors import ModelError, one_line
 from ..registry import build_model, is_built_in
+from ..seeding import seeded
 
 TRIED_WINDOWS = 3
 """Windows of the first call: unlike the number of steps, outputs or units of most models."""
@@ -27,6 +32,31 @@ def built(name: str, *, n_in: int, n_y: int, hidden_size: int, num_layers: int, 
     if not is_built_in(name):
         outputs(module, windows(TRIED_WINDOWS, n_steps, n_in, torch.Generator().manual_seed(0)), n_y, f"model '{name}'")
     return module
+
+
+def seeded_module(config: RunConfig, n_in: int, n_y: int) -> tuple[torch.nn.Module, Callable[[], Iterator[int]]]:
+    """The module of a run, and the draws of torch's default generator that follow, from their first one at each call.
+
+    The global random generators are seeded for the building alone.
+    """
+    with seeded(config.seed):
+        module = built(
+            config.model,
+            n_in=n_in,
+            n_y=n_y,
+            hidden_size=config.hidden_size,
+            num_layers=config.num_layers,
+            n_steps=config.seq_len,
+        )
+        return module, partial(seeds_after, torch.get_rng_state())
+
+
+def seeds_after(state: Tensor) -> Iterator[int]:
+    """Draws of a generator in this state, each as ``torch.empty((), dtype=torch.int64).random_()``."""
+    generator = torch.Generator()
+    generator.set_state(state)
+    while True:
+        yield int(torch.empty((), dtype=torch.int64).random_(generator=generator))
 
 
 def windows(n_windows: int, n_steps: int, n_in: int, generator: torch.Generator) -> Float[Tensor, "B N n_in"]:

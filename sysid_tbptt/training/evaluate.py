@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 
 from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
 from .inputs import check_init_outputs
 from .metrics import score
-from .simulator import Simulator, module_simulator, mse_scaled
+from .simulator import Simulator, mse_scaled
+
+if TYPE_CHECKING:
+    import torch
 
 Metrics = dict[str, Any]
 
@@ -29,6 +31,8 @@ def simulate(
         DataError: a sample is too far away from the scaler's mean, see `sysid_tbptt.data.scaler.Scaler.check`.
     """
     scaler.check(series, name="simulation")
+    from .modules import module_simulator
+
     return scaler.unscale_y(_simulated(module_simulator(module), series, scaler, init_outputs))
 
 

@@ -18,8 +18,8 @@ from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
 from ..errors import ConfigError
 from .metrics import score
+from .modules import windows_view
 from .weights import module_with
-from .windows import windows_view
 
 Metrics = dict[str, Any]
 _BATCH, _SAMPLES = 256, 50_000

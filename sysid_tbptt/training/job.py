@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Float64, Int64
 
 from ..config import RunConfig
 from .inputs import width
-from .weights import weights_of
 from .windows import BatchOrder
+
+if TYPE_CHECKING:
+    import torch
 
 Arrays = dict[str, np.ndarray]
 """Arrays by name: a model's weights, or the state of a run between two steps."""
@@ -25,8 +27,9 @@ class Job:
 
     ``u`` (T, n_u) and ``y`` (T, n_y) are the standardised training records laid end to end, ``lengths`` the
     records' lengths, ``starts`` (S,) the first sample of each window, ``val`` the standardised validation records.
-    ``module`` holds the initial weights and is not changed; ``cell`` names the zoo's cell ("rnn", "gru", "lstm")
-    when ``module`` is the zoo's own, so that a kernel may stand in for it.
+    ``module`` holds the initial weights and is not changed; it is built by ``build`` when it is first needed. For the
+    zoo's own networks, ``cell`` names the cell ("rnn", "gru", "lstm"), so that a kernel may stand in for the module,
+    and ``initial`` holds the same initial weights, so that such a kernel does without torch.
     """
 
     config: RunConfig
@@ -36,8 +39,14 @@ class Job:
     starts: Int64[np.ndarray, " S"]
     order: BatchOrder
     val: tuple[tuple[np.ndarray, np.ndarray], ...]
-    module: torch.nn.Module
+    build: Callable[[], torch.nn.Module]
     cell: str | None = None
+    initial: Arrays | None = None
+
+    @cached_property
+    def module(self) -> torch.nn.Module:
+        """The module with its initial weights."""
+        return self.build()
 
     @property
     def n_in(self) -> int:
@@ -46,6 +55,10 @@ class Job:
 
     def weights(self) -> Arrays:
         """Copies of the initial weights under torch's names (``rnn.weight_ih_l0`` ... ``readout.bias``)."""
+        if self.initial is not None:
+            return {name: array.copy() for name, array in self.initial.items()}
+        from .weights import weights_of
+
         return weights_of(self.module)
 
 

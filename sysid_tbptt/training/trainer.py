@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import torch
 
 from ..config import RunConfig
 from ..data.horizon import look_back
 from ..data.scaler import LARGEST
 from ..data.series import Dataset
-from ..models.rnn import Recurrent
-from ..seeding import seeded
-from .building import built
+from .draws import Generator, recurrent_weights
 from .engines import Engine
+from .engines.kernels.packing import GATES
 from .evaluate import Metrics, evaluate_and_keep
-from .forecasts import check_windows, evaluate_forecasts
 from .inputs import check_init_outputs, width
-from .job import Control, Job, Trained
+from .job import Arrays, Control, Job, Trained
 from .windows import BatchOrder, layout
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,11 @@ class Outcome:
 
 
 def make_job(config: RunConfig, data: Dataset) -> Job:
-    """Seeds, builds the model and lays out data and batch order, in the reference experiment's order of draws.
+    """Draws the initial weights, and lays out data and batch order, in the reference experiment's order of draws.
 
-    The random generators of torch, numpy and Python are seeded immediately before the model is built, and the batch
-    order goes on from there, so that all runs of one N and one seed share their initial weights and their batches.
+    The batch order goes on from where the initial weights end, so that all runs of one N and one seed share their
+    initial weights and their batches. Weights of the zoo's networks are drawn without torch; any other model is built
+    here.
 
     Raises:
         ConfigError: the windows do not fit the data.
@@ -56,32 +59,50 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
     """
     check_init_outputs(config.init_outputs, data.n_init, data.name)
     if data.horizon:
+        from .forecasts import check_windows
+
         check_windows(data, look_back(config, data))
     lengths = tuple(len(series) for series in data.train)
     starts = layout(lengths, config)
-    with seeded(config.seed):
-        module = built(
-            config.model,
-            n_in=width(data.n_u, data.n_y, config.init_outputs),
-            n_y=data.n_y,
-            hidden_size=config.hidden_size,
-            num_layers=config.num_layers,
-            n_steps=config.seq_len,
-        )
-        rng_state = torch.get_rng_state()
-    shuffled = config.init_mode == "zero"
     scaled = [data.scaler.scale(series) for series in data.train]
+    model = _zoo(config, data) if config.model in GATES else _built(config, data)
     return Job(
         config=config,
         u=np.concatenate([u for u, _ in scaled]),
         y=np.concatenate([y for _, y in scaled]),
         lengths=lengths,
         starts=starts,
-        order=BatchOrder(len(starts), config.batch_size, rng_state=rng_state if shuffled else None),
+        order=BatchOrder(len(starts), config.batch_size, seeds=model.seeds if config.init_mode == "zero" else None),
         val=tuple(data.scaler.scale(series) for series in data.val),
-        module=module,
-        cell=config.model if type(module) is Recurrent else None,
+        build=model.build,
+        cell=model.cell,
+        initial=model.initial,
     )
+
+
+class _Model(NamedTuple):
+    """How a module is built, the draws that follow its own, and, of the zoo, its cell and initial weights."""
+
+    build: Callable[[], torch.nn.Module]
+    seeds: Callable[[], Iterator[int]]
+    cell: str | None = None
+    initial: Arrays | None = None
+
+
+def _zoo(config: RunConfig, data: Dataset) -> _Model:
+    """A network of the zoo, which is built only if something asks for the module."""
+    generator = Generator(config.seed)
+    n_in = width(data.n_u, data.n_y, config.init_outputs)
+    initial = recurrent_weights(generator, config.model, n_in, data.n_y, config.hidden_size, config.num_layers)
+    return _Model(lambda: _built(config, data).build(), lambda: deepcopy(generator).seeds(), config.model, initial)
+
+
+def _built(config: RunConfig, data: Dataset) -> _Model:
+    """A module that is built at once, in a seeded block."""
+    from .building import seeded_module
+
+    module, seeds = seeded_module(config, width(data.n_u, data.n_y, config.init_outputs), data.n_y)
+    return _Model(lambda: module, seeds)
 
 
 def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
@@ -93,6 +114,8 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     y_hat: dict[str, np.ndarray] = {}
     config = job.config
     if trained.status == "ok" and data.horizon:
+        from .forecasts import evaluate_forecasts
+
         metrics = evaluate_forecasts(job.module, trained.weights, data, look_back(config, data))
     elif trained.status == "ok":
         burn_in = config.burn_in if trained.optimum else None

@@ -5,14 +5,15 @@ The windows are never copied: a batch is gathered from the records by the index 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Int64
 
 from ..config import RunConfig
 from ..errors import ConfigError
+from .draws import Generator
 
 
 def window_starts(lengths: Sequence[int], seq_len: int) -> Int64[np.ndarray, " S"]:
@@ -60,46 +61,32 @@ def layout(lengths: Sequence[int], config: RunConfig) -> Int64[np.ndarray, " S"]
     return starts
 
 
-def windows_view(signal: Float32[np.ndarray, "T C"], seq_len: int) -> Float32[torch.Tensor, "W N C"]:
-    """All subsequences of a signal as a strided view (W = T-N+1); nothing is copied."""
-    return torch.from_numpy(signal).unfold(0, seq_len, 1).transpose(1, 2)
-
-
 class BatchOrder:
     """Which windows make up each batch, epoch after epoch.
 
-    With ``rng_state``, the default generator's state after the model was built, it reproduces torch's
-    ``DataLoader(shuffle=True, drop_last=True)`` draw by draw: each epoch draws the iterator's base seed, then
-    the seed of the generator that permutes the windows. Without one it visits the windows in order.
+    With ``seeds``, it reproduces torch's ``DataLoader(shuffle=True, drop_last=True)`` draw by draw. ``seeds()`` yields
+    the draws of torch's default generator after the model was built, from the first one on: each epoch takes the
+    iterator's base seed, which nothing here uses, then the seed of the generator that permutes the windows. Without
+    ``seeds`` it visits the windows in order.
     """
 
-    def __init__(self, n_windows: int, batch_size: int, *, rng_state: torch.Tensor | None = None) -> None:
+    def __init__(self, n_windows: int, batch_size: int, *, seeds: Callable[[], Iterator[int]] | None = None) -> None:
         self.n_windows, self.batch_size = n_windows, batch_size
         self.steps_per_epoch = n_windows // batch_size
-        self._rng_state = rng_state
+        self._seeds = seeds
 
     def epochs(self, first: int = 0) -> Iterator[Int64[np.ndarray, "steps B"]]:
         """Yields from epoch ``first`` on, without end, the window indices (steps_per_epoch, B) of an epoch."""
         shape = (self.steps_per_epoch, self.batch_size)
-        if self._rng_state is None:
+        if self._seeds is None:
             in_order = np.arange(shape[0] * shape[1], dtype=np.int64).reshape(shape)
             while True:
                 yield in_order
-        base, shuffled = torch.Generator(), torch.Generator()
-        base.set_state(self._rng_state)
-        for _ in range(2 * first):
-            _draw_seed(base)
-        while True:
-            _draw_seed(base)
-            shuffled.manual_seed(_draw_seed(base))
-            yield torch.randperm(self.n_windows, generator=shuffled).numpy()[: shape[0] * shape[1]].reshape(shape)
+        for seed in islice(self._seeds(), 2 * first + 1, None, 2):
+            yield Generator(seed).permutation(self.n_windows)[: shape[0] * shape[1]].reshape(shape)
 
 
 def noisy_input(u: Float32[np.ndarray, "T n_u"], sigma: float, seed: int, epoch: int) -> Float32[np.ndarray, "T n_u"]:
     """The standardised input record with white noise of standard deviation ``sigma``, drawn anew each epoch."""
     noise = np.random.Generator(np.random.Philox(key=[seed, epoch])).standard_normal(u.shape, dtype=np.float32)
     return u + np.float32(sigma) * noise
-
-
-def _draw_seed(generator: torch.Generator) -> int:
-    return int(torch.empty((), dtype=torch.int64).random_(generator=generator).item())

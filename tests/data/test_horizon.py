@@ -5,7 +5,7 @@ import pytest
 from sysid_tbptt.data.horizon import ahead
 from sysid_tbptt.data.series import Series
 from sysid_tbptt.errors import DataError
-from sysid_tbptt.training.windows import windows_view
+from sysid_tbptt.training.modules import windows_view
 
 
 def by_pandas(series, horizon):

@@ -12,7 +12,7 @@ from sysid_tbptt.runs.harness import train
 from sysid_tbptt.runs.predictions import read_predictions, write_predictions
 from sysid_tbptt.runs.store import Store
 from sysid_tbptt.training.evaluate import evaluate, evaluate_and_keep, simulate
-from sysid_tbptt.training.simulator import module_simulator
+from sysid_tbptt.training.modules import module_simulator
 from sysid_tbptt.training.weights import put_weights, read_weights
 from tests.conftest import config_of
 

@@ -4,7 +4,7 @@ import torch
 
 from sysid_tbptt.models.rnn import Recurrent
 from sysid_tbptt.training.evaluate import evaluate, evaluate_and_keep, score_records, simulate
-from sysid_tbptt.training.simulator import module_simulator, simulator_with
+from sysid_tbptt.training.modules import module_simulator, simulator_with
 
 NO_OUTPUTS = np.empty((0, 2), np.float32)
 

@@ -6,7 +6,7 @@ from sysid_tbptt.data.horizon import ahead
 from sysid_tbptt.training.engines import load_engine
 from sysid_tbptt.training.evaluate import simulate
 from sysid_tbptt.training.job import Control
-from sysid_tbptt.training.simulator import module_simulator
+from sysid_tbptt.training.modules import module_simulator
 from sysid_tbptt.training.stability import measure
 from sysid_tbptt.training.trainer import run
 from tests.training.modules import CarryingInPlace

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,10 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, TensorDataset
 
 from sysid_tbptt.errors import ConfigError
-from sysid_tbptt.training.windows import BatchOrder, layout, noisy_input, window_starts, windows_view
+from sysid_tbptt.training.building import seeds_after
+from sysid_tbptt.training.draws import Generator
+from sysid_tbptt.training.modules import windows_view
+from sysid_tbptt.training.windows import BatchOrder, layout, noisy_input, window_starts
 
 lengths_and_window = st.lists(st.integers(1, 30), min_size=1, max_size=4).flatmap(
     lambda lengths: st.tuples(st.just(lengths), st.integers(1, max(lengths)))
@@ -45,7 +50,7 @@ def test_view_is_no_copy():
 def test_order_is_that_of_a_shuffling_data_loader(n_windows, seed):
     torch.manual_seed(seed)
     torch.nn.Linear(3, 2)
-    order = BatchOrder(n_windows, 10, rng_state=torch.get_rng_state())
+    order = BatchOrder(n_windows, 10, seeds=partial(seeds_after, torch.get_rng_state()))
     loader = DataLoader(TensorDataset(torch.arange(n_windows)), batch_size=10, shuffle=True, drop_last=True)
     epochs = order.epochs()
     for _ in range(3):
@@ -54,7 +59,7 @@ def test_order_is_that_of_a_shuffling_data_loader(n_windows, seed):
 
 @given(st.integers(0, 6))
 def test_order_can_start_at_any_epoch(first):
-    order = BatchOrder(25, 4, rng_state=torch.Generator().manual_seed(3).get_state())
+    order = BatchOrder(25, 4, seeds=lambda: Generator(3).seeds())
     from_start = order.epochs()
     for _ in range(first):
         next(from_start)

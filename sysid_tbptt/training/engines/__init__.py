@@ -49,8 +49,7 @@ def pick(name: str, job: Job) -> tuple[Engine, str | None]:
     Raises:
         EngineError: an engine asked for by name, or every engine, declines the job.
     """
-    closed_form = load_engine(CLOSED_FORM)
-    if not closed_form.declines(job):
+    if job.cell is None and not (closed_form := load_engine(CLOSED_FORM)).declines(job):
         return closed_form, None
     if job.config.optimiser == IPOPT:
         return _checked(IPOPT, job), None

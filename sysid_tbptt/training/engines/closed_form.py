@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from ...seeding import seeded
 from ..job import Arrays, Control, Job, Trained
-from ..simulator import Simulator, simulator_with
+from ..modules import simulator_with
+from ..simulator import Simulator
 from ..weights import weights_of
 
 _ALONE = threading.Lock()

@@ -23,8 +23,8 @@ from scipy.sparse.linalg import spsolve
 
 from ...errors import EngineError
 from ..job import Arrays, Control, Job, Optimum, Trained
-from ..simulator import Simulator, simulator_with
-from ..windows import windows_view
+from ..modules import simulator_with, windows_view
+from ..simulator import Simulator
 
 NAME = "ipopt"
 PARALLEL = "processes"  # its linear solver is not safe in threads

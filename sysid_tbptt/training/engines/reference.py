@@ -16,11 +16,12 @@ from ...errors import EngineError
 from ...seeding import generator_states, seeded, set_generator_states
 from ..inputs import with_outputs, without_outputs
 from ..job import Arrays, Control, Job, Trained
+from ..modules import module_simulator, simulator_with, windows_view
 from ..monitor import Monitor
 from ..schedule import learning_rates
-from ..simulator import Simulator, module_simulator, simulator_with, validation_mse
+from ..simulator import Simulator, validation_mse
 from ..weights import weights_of
-from ..windows import noisy_input, windows_view
+from ..windows import noisy_input
 
 NAME = "reference"
 PARALLEL = "processes"

@@ -1,0 +1,43 @@
+"""A torch module as a simulator, and records as tensors of windows. Only what needs torch imports this file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from ..errors import ModelError
+from .inputs import fed
+from .simulator import Simulator
+from .weights import module_with
+
+
+def module_simulator(module: torch.nn.Module) -> Simulator:
+    """A torch module (B, N, n_in) -> (B, N, n_y) as a simulator of one record, from a zero state.
+
+    The module gets a copy of the record, which it may change.
+    """
+
+    def simulate(u: Float32[np.ndarray, "T n_u"], y_init: Float32[np.ndarray, "k n_y"]) -> Float32[np.ndarray, "T n_y"]:
+        training = module.training
+        module.eval()
+        with torch.no_grad():
+            y_hat = module(torch.tensor(fed(u, y_init))[None])
+        module.train(training)
+        if y_hat.ndim != 3 or y_hat.shape[:2] != (1, len(u)):
+            raise ModelError(f"the model gave shape {tuple(y_hat.shape)}, expected (1, {len(u)}, n_y)")
+        return y_hat[0].float().numpy().copy()
+
+    return simulate
+
+
+def simulator_with(module: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> Simulator:
+    """A copy of the module, with other weights, as a simulator."""
+    return module_simulator(module_with(module, weights))
+
+
+def windows_view(signal: Float32[np.ndarray, "T C"], seq_len: int) -> Float32[torch.Tensor, "W N C"]:
+    """All subsequences of a signal as a strided view (W = T-N+1); nothing is copied."""
+    return torch.from_numpy(signal).unfold(0, seq_len, 1).transpose(1, 2)
