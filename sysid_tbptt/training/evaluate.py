@@ -13,7 +13,7 @@ from ..data.scaler import Scaler
 from ..data.series import Dataset, Series
 from .inputs import check_init_outputs
 from .metrics import score
-from .simulator import Simulator, module_simulator, mse_scaled
+from .simulator import Simulator, module_simulator, mse_scaled, outputs_given
 
 Metrics = dict[str, Any]
 
@@ -23,9 +23,11 @@ def simulate(
 ) -> Float64[np.ndarray, "T n_y"]:
     """Free-run simulation of a whole record; physical units in and out.
 
-    It starts from a zero state; a module trained with ``init_outputs`` is given as many measured outputs.
+    It starts from a zero state; a module trained with ``init_outputs`` is given as many measured outputs, and one that
+    starts from outputs, such as ARX, those of the record's init window, which it returns as they are.
     """
-    return scaler.unscale_y(_simulated(module_simulator(module), series, scaler, init_outputs))
+    given = outputs_given(module, init_outputs=init_outputs, n_init=series.n_init)
+    return scaler.unscale_y(_simulated(module_simulator(module), series, scaler, given))
 
 
 def _simulated(simulator: Simulator, series: Series, scaler: Scaler, init_outputs: int) -> np.ndarray:

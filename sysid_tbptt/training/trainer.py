@@ -20,6 +20,7 @@ from .evaluate import Metrics, evaluate_and_keep
 from .forecasts import check_windows, evaluate_forecasts
 from .inputs import check_init_outputs, width
 from .job import Control, Job, Trained
+from .simulator import outputs_given
 from .windows import BatchOrder, layout
 
 
@@ -116,7 +117,8 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
         metrics = evaluate_forecasts(job.module, trained.weights, data, look_back(config, data))
     elif trained.status == "ok":
         burn_in = config.burn_in if trained.optimum else None
-        metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, config.init_outputs, burn_in)
+        given = outputs_given(job.module, init_outputs=config.init_outputs, n_init=data.n_init)
+        metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, given, burn_in)
     reason = _divergence(trained, metrics)
     return Outcome(
         status="diverged" if reason else "ok",

@@ -9,6 +9,7 @@ from ...config import ENGINES, KERNELS
 from ...errors import EngineError
 from ..job import Arrays, Control, Job, Trained
 from ..simulator import Simulator
+from . import closed_form
 
 CLOSED_FORM, IPOPT = "closed_form", "ipopt"
 """They take what they are for, whatever was asked for: models that need no gradient, and ``optimiser = "ipopt"``."""
@@ -44,14 +45,13 @@ def load_engine(name: str) -> Engine:
 def pick(name: str, job: Job) -> tuple[Engine, str | None]:
     """The engine for a job, and, when ``auto`` passed a faster one over, the reason in one line.
 
-    A model that is solved in closed form is, whatever the name, and so is a run to an optimum.
+    A model that is solved in closed form goes to that engine whatever the name, and so does a run to an optimum.
 
     Raises:
         EngineError: an engine asked for by name, or every engine, declines the job.
     """
-    closed_form = load_engine(CLOSED_FORM)
-    if not closed_form.declines(job):
-        return closed_form, None
+    if closed_form.is_for(job.module):
+        return _checked(CLOSED_FORM, job), None
     if job.config.optimiser == IPOPT:
         return _checked(IPOPT, job), None
     if name != "auto":
