@@ -50,22 +50,29 @@ class Anchor(torch.nn.Module):
         Raises:
             ModelError: the records have fewer such rows than there are unknowns.
         """
-        lags = max(self.input_lags - 1, self.output_lags, 0)
-        first = max(burn_in, lags)
-        rows = np.concatenate([self._regressors(u, y)[first:] for u, y in records])
+        first = max(burn_in, self._lags)
+        self._check_rows(records, burn_in)
+        rows = np.concatenate([self._regressors(u, y)[first:] for u, y in records if len(y) > first])
         regressors = np.pad(rows, ((0, 0), (0, 1)), constant_values=1.0)
         targets = np.concatenate([y[first:] for _, y in records]).astype(np.float64)
-        n_rows, n_unknown = regressors.shape
-        if n_rows < n_unknown:
-            raise ModelError(
-                f"the training part ({_sizes(records)}) has {n_rows} samples that follow burn_in={burn_in} and {lags} "
-                f"earlier samples of their record, fewer than the {n_unknown} unknowns; choose a smaller hidden_size "
-                "or burn_in, or longer records"
-            )
         solution = np.linalg.lstsq(regressors, targets)[0]
         self.weight.copy_(torch.from_numpy(solution[:-1]))
         self.bias.copy_(torch.from_numpy(solution[-1]))
         return float(np.mean(np.square(regressors @ solution - targets)))
+
+    @property
+    def _lags(self) -> int:
+        """Earlier samples that a row needs."""
+        return max(self.input_lags - 1, self.output_lags, 0)
+
+    def _check_rows(self, records: Records, burn_in: int) -> None:
+        n_rows = sum(max(0, len(y) - max(burn_in, self._lags)) for _, y in records)
+        if n_rows <= len(self.weight):
+            raise ModelError(
+                f"the training part ({_sizes(records)}) has {n_rows} samples that follow burn_in={burn_in} and "
+                f"{self._lags} earlier samples of their record, fewer than the {len(self.weight) + 1} unknowns; choose "
+                "a smaller hidden_size or burn_in, or longer records"
+            )
 
     def forward(self, u: Float[Tensor, "B N n_u"]) -> Float[Tensor, "B N n_y"]:
         """Free run from zero: lagged outputs are the model's own."""
