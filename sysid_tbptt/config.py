@@ -13,6 +13,9 @@ from .limits import WHOLE_NUMBER
 ALGORITHM_VERSION = 1
 """Raised when the same config, a default included, would give other numbers than before; part of every run_id."""
 
+REVISIONS = {"arx": 1, "fir": 1}
+"""How often the numbers of one model alone changed; added to `ALGORITHM_VERSION`, so that other run_ids stay."""
+
 KERNELS: tuple[str, ...] = ("cpu",)
 """Engines with hand-written kernels, in the order of preference of ``auto``."""
 
@@ -28,6 +31,11 @@ OF_STEPS = frozenset({"horizon", "init_outputs", "clip_norm", "weight_decay", "i
 """Fields that a run which is solved to an optimum makes no use of."""
 
 Schedule = Literal["constant", "step", "cosine"]
+
+
+def algorithm_version(model: str) -> int:
+    """Version of the algorithm that trains and evaluates the model of that name."""
+    return ALGORITHM_VERSION + REVISIONS.get(model, 0)
 
 
 class RunConfig(BaseModel):
@@ -152,7 +160,7 @@ class RunConfig(BaseModel):
 
     def run_id(self, data_revision: str) -> str:
         """Hash of the canonical config, the data revision and the algorithm version; not of device or workers."""
-        text = f"{self.canonical_json()}\n{data_revision}\n{ALGORITHM_VERSION}"
+        text = f"{self.canonical_json()}\n{data_revision}\n{algorithm_version(self.model)}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

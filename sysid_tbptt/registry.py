@@ -34,6 +34,9 @@ ALIASES = {
 }
 """identibench's names for the same data sets."""
 
+BUILT_IN = ("rnn", "gru", "lstm", "linear_rnn", "mean", "fir", "arx")
+"""The models of this package. What builds them needs torch; whether a name is known does not."""
+
 
 @cache
 def sources() -> tuple[Source, ...]:
@@ -142,7 +145,7 @@ def build_model(
 
 def is_built_in(name: str) -> bool:
     """Whether the model is one of this package: the zoo, the linear network or an anchor."""
-    return name in _built_in()
+    return name in BUILT_IN
 
 
 @cache
@@ -152,8 +155,7 @@ def find_model(name: str) -> Callable[..., Any]:
     Raises:
         ModelError: no such model, or the plug-in cannot be imported.
     """
-    built_in = _built_in()
-    return built_in[name] if name in built_in else _plug_in(name)
+    return _built_in()[name] if is_built_in(name) else _plug_in(name)
 
 
 @cache
@@ -176,7 +178,7 @@ def _plug_in(name: str) -> Callable[..., Any]:
         if "" not in sys.path:  # not before code is named: what else lies where a command is typed is never imported
             sys.path.insert(0, "")
     if name not in plugged:
-        hint = near(name, [*_built_in(), *plugged])
+        hint = near(name, [*BUILT_IN, *plugged])
         raise ModelError(f"unknown model '{name}'; {hint}, or name one as module:callable")
     try:
         with seeded(0):

@@ -415,6 +415,15 @@ def test_kept_weights_score_as_their_record_says(run, scored, results):
     assert scored(str(Store(results).weights(record.run_id)))["metrics"] == record.metrics
 
 
+def test_arx_scores_as_its_record_says(suite, scored, results):
+    text = Path(suite).read_text().replace('"lstm"', '"arx"').replace("[0, 4]", "0")
+    Path(suite).write_text(text)
+    assert main(["run", suite, "--results", results, "--threads", "1", "--keep-weights"]) == 0
+    (record,) = Store(results).records()
+    options = ("--model", "arx", "--hidden-size", "2")
+    assert scored(str(Store(results).weights(record.run_id)), *options)["metrics"] == record.metrics
+
+
 def test_forecasts_score_as_their_record_says(run, scored, results, fails, log):
     assert run("--keep-weights", "--burn-in", "4") == 0
     (record,) = Store(results).records()

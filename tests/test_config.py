@@ -106,3 +106,11 @@ def test_run_id_depends_on_data_and_algorithm(monkeypatch):
     assert RUN.run_id("abd") != before
     monkeypatch.setattr(config, "ALGORITHM_VERSION", 2)
     assert RUN.run_id("abc") != before
+
+
+@pytest.mark.parametrize("model", ["rnn", "gru", "lstm", "linear_rnn", "mean", "fir", "arx", "my_module:build"])
+def test_a_revision_of_one_model_changes_its_run_ids_alone(model):
+    run = RUN.model_copy(update={"model": model})
+    version = {"fir": 2, "arx": 2}.get(model, 1)
+    text = f"{run.canonical_json()}\nabc\n{version}"
+    assert run.run_id("abc") == hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -156,3 +156,7 @@ def test_plugged_in_model_is_given_all_sizes(plugged, module, name):
 def test_a_model_that_cannot_be_built_is_told(plugged, module, name, said):
     with pytest.raises(ModelError, match=said):
         build_model(name, n_u=1, n_y=1)
+
+
+def test_the_names_of_built_in_models_are_those_that_can_be_built():
+    assert tuple(registry._built_in()) == registry.BUILT_IN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,5 +42,10 @@ FATES = {
 
 
 def tell_damages(store: Any) -> None:
+    """On the error stream, the lines of records files that do not count, and how many records are outdated."""
     for damage in store.damages:
         print(printable(f"{FATES[damage.kind]}: {damage}"), file=sys.stderr)
+    outdated = Counter((record.config.suite, record.config.model) for record in store.outdated())
+    for (suite, model), number in outdated.items():
+        said = f"not counted: {number} records of model '{model}' in suite '{suite}' are of another algorithm version"
+        print(printable(f"{said}; run them again"), file=sys.stderr)

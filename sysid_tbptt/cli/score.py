@@ -40,13 +40,15 @@ def _score(options: argparse.Namespace) -> int:
 def _metrics(trained: Trained, seq_len: int | None) -> dict[str, Any]:
     from ..training.evaluate import evaluate
     from ..training.forecasts import check_windows, evaluate_forecasts
-    from ..training.modules import module_simulator
+    from ..training.modules import module_simulator, outputs_given
     from ..training.weights import weights_of
 
     if (trained.data.horizon is None) != (seq_len is None):
         raise ConfigError("forecasts are of --horizon steps, made from windows of --seq-len inputs: give both, or none")
     if trained.data.horizon is None or seq_len is None:
-        return evaluate(module_simulator(trained.module), trained.data, trained.init_outputs)
+        data, module = trained.data, trained.module
+        given = outputs_given(module, init_outputs=trained.init_outputs, n_init=data.n_init)
+        return evaluate(module_simulator(module), data, given)
     check_windows(trained.data, seq_len)
     return evaluate_forecasts(trained.module, weights_of(trained.module), trained.data, seq_len)
 

@@ -161,7 +161,7 @@ def _keep(
         return None
     if record.config.run_id(trained.data.revision) != record.run_id:
         return None
-    made = provenance(trained.data, command()) | {"weights_sha256": sha256_of(Path(options.weights))}
+    made = provenance(trained.model, trained.data, command()) | {"weights_sha256": sha256_of(Path(options.weights))}
     return write_stability(
         store.root,
         StabilityRecord.of(found, run_id=record.run_id, config=record.config, seed=options.seed, provenance=made),

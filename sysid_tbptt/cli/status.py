@@ -26,13 +26,13 @@ def _status(options: argparse.Namespace) -> int:
         raise StoreError(f"{options.results}: no such results folder; name one by --results")
     store = Store(options.results)
     counts: dict[tuple[str, ...], dict[str, int]] = {}
-    for record in store.records():
+    for record in [line.record for line in store.lines()]:
         config = record.config
         count = counts.setdefault((config.suite, config.dataset, config.model, str(config.seq_len)), {})
         count[record.status] = count.get(record.status, 0) + 1
     rows = [(*key, *(count.get(status, 0) for status in STATUSES)) for key, count in counts.items()]
     print_table(("suite", "data set", "model", "N", *STATUSES), rows)
     under_way = len(list(store.checkpoint("x").parent.glob("*.safetensors")))
-    print(f"{len(store.records())} records in {store.root}; {under_way} runs under way or stopped")
+    print(f"{len(store.lines())} records in {store.root}; {under_way} runs under way or stopped")
     tell_damages(store)
     return OK

@@ -1,7 +1,8 @@
 """What a model must obey.
 
 Any ``torch.nn.Module`` that maps standardised inputs (B, N, n_u) to outputs (B, N, n_y), causally and from a zero
-state, can be trained; `sysid_tbptt.training.contract` tries it. Two further abilities are used where a module has them.
+state, can be trained; `sysid_tbptt.training.contract` tries it. Three further abilities are used where a module has
+them.
 """
 
 from __future__ import annotations
@@ -32,5 +33,20 @@ class SolvesItself(Protocol):
 
     def solve(self, records: Sequence[tuple[np.ndarray, np.ndarray]], burn_in: int) -> float:
         """Sets the weights from standardised records ((T, n_u), (T, n_y)), the first ``burn_in`` samples of each
-        left out of the errors; returns the mean squared error of the fit."""
+        left out of the errors; returns the mean squared error of the fit.
+
+        With a ``horizon`` P the outputs at step t are the P n_y values that follow it: targets, never regressors.
+
+        Raises:
+            ModelError: the records are too short for the model's order.
+        """
+        ...
+
+
+@runtime_checkable
+class StartsFromOutputs(SolvesItself, Protocol):
+    """A module in closed form whose free run starts from the measured outputs of a record's init window."""
+
+    def forward_after(self, u: Float[Tensor, "B N n_u"], y_init: Float[Tensor, "B k n_y"]) -> Float[Tensor, "B N n_y"]:
+        """Outputs of whole records: the first k are ``y_init``, those from step k on are simulated; 0 <= k <= N."""
         ...

@@ -1,7 +1,10 @@
-"""Sanity anchors: mean, FIR and ARX by least squares, simulated in free run from a zero state.
+"""Sanity anchors: mean, FIR and ARX by least squares, simulated in free run.
 
 They work on standardised signals, in which zero is the mean of the training part. L. Ljung, System Identification:
 Theory for the User, 2nd edition, 1999, sections 4.2 and 7.3.
+
+The fit uses only samples whose lags all lie inside the record. In simulation, inputs before the record's start are
+zero. ARX starts from the measured outputs of the init window; outputs before the record's start are zero.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
+
+from ..errors import ModelError
 
 Records = Sequence[tuple[np.ndarray, np.ndarray]]
 
@@ -30,7 +35,7 @@ class Anchor(torch.nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, *, n_u: int, n_y: int, input_lags: int, output_lags: int) -> None:
+    def __init__(self, *, n_u: int, n_y: int, input_lags: int, output_lags: int = 0) -> None:
         super().__init__()
         self.n_u, self.n_y, self.input_lags, self.output_lags = n_u, n_y, input_lags, output_lags
         n_regressors = input_lags * n_u + output_lags * n_y
@@ -38,21 +43,46 @@ class Anchor(torch.nn.Module):
         self.register_buffer("bias", torch.zeros(n_y, dtype=torch.float64))
 
     def solve(self, records: Records, burn_in: int) -> float:
-        """Least squares on the one-step-ahead errors; returns their mean square."""
-        rows = [self._regressors(u, y)[burn_in:] for u, y in records]
-        regressors = np.concatenate([np.pad(row, ((0, 0), (0, 1)), constant_values=1.0) for row in rows])
-        targets = np.concatenate([y[burn_in:] for _, y in records]).astype(np.float64)
+        """Least squares on the one-step-ahead errors; returns their mean square.
+
+        Each record (u, y) of shapes (T, n_u) and (T, n_y) gives the rows from ``burn_in`` on whose lags lie inside it.
+
+        Raises:
+            ModelError: the records have fewer such rows than there are unknowns.
+        """
+        first = max(burn_in, self._lags)
+        self._check_rows(records, burn_in)
+        rows = np.concatenate([self._regressors(u, y)[first:] for u, y in records if len(y) > first])
+        regressors = np.pad(rows, ((0, 0), (0, 1)), constant_values=1.0)
+        targets = np.concatenate([y[first:] for _, y in records]).astype(np.float64)
         solution = np.linalg.lstsq(regressors, targets)[0]
         self.weight.copy_(torch.from_numpy(solution[:-1]))
         self.bias.copy_(torch.from_numpy(solution[-1]))
         return float(np.mean(np.square(regressors @ solution - targets)))
 
+    @property
+    def _lags(self) -> int:
+        """Earlier samples that a row needs."""
+        return max(self.input_lags - 1, self.output_lags, 0)
+
+    def _check_rows(self, records: Records, burn_in: int) -> None:
+        n_rows = sum(max(0, len(y) - max(burn_in, self._lags)) for _, y in records)
+        if n_rows <= len(self.weight):
+            raise ModelError(
+                f"the training part ({_sizes(records)}) has {n_rows} samples that follow burn_in={burn_in} and "
+                f"{self._lags} earlier samples of their record, fewer than the {len(self.weight) + 1} unknowns; choose "
+                "a smaller hidden_size or burn_in, or longer records"
+            )
+
     def forward(self, u: Float[Tensor, "B N n_u"]) -> Float[Tensor, "B N n_y"]:
-        """Free run: lagged outputs are the model's own."""
+        """Free run from zero: lagged outputs are the model's own."""
+        return self._free_run(u, u.new_zeros(len(u), 0, self.n_y))
+
+    def _free_run(self, u: Float[Tensor, "B N n_u"], y_init: Float[Tensor, "B k n_y"]) -> Float[Tensor, "B N n_y"]:
         weight, n_inputs = self.weight.numpy(), self.input_lags * self.n_u
         forced = self.bias.numpy() + self._lagged_inputs(u.numpy()) @ weight[:n_inputs]
         with np.errstate(over="ignore", invalid="ignore"):  # an unstable model grows without bound
-            y_hat = free_run(forced, weight[n_inputs:])
+            y_hat = free_run(forced, weight[n_inputs:], y_init.numpy())
             return torch.from_numpy(y_hat.astype(np.float32))
 
     def _lagged_inputs(self, u: Float[np.ndarray, "*batch T n_u"]) -> Float64[np.ndarray, "*batch T k"]:
@@ -63,34 +93,47 @@ class Anchor(torch.nn.Module):
         return np.concatenate([inputs, lagged(y, 1, self.output_lags)], axis=-1) if self.output_lags else inputs
 
 
+class Arx(Anchor):
+    """A linear regression with lagged outputs, whose free run starts from measured ones."""
+
+    def forward_after(self, u: Float[Tensor, "B N n_u"], y_init: Float[Tensor, "B k n_y"]) -> Float[Tensor, "B N n_y"]:
+        """Free run from the measured outputs ``y_init`` of the first k steps, which are the first k outputs."""
+        return self._free_run(u, y_init)
+
+
+def _sizes(records: Records) -> str:
+    """How many samples the records have, in words."""
+    longest = max(len(y) for _, y in records)
+    return f"{longest} samples" if len(records) == 1 else f"{len(records)} records of at most {longest} samples"
+
+
 def free_run(
-    forced: Float64[np.ndarray, "B T n_y"], weight: Float64[np.ndarray, "k n_y"]
+    forced: Float64[np.ndarray, "B T n_y"], weight: Float64[np.ndarray, "k n_y"], y_init: Float[np.ndarray, "B K n_y"]
 ) -> Float64[np.ndarray, "B T n_y"]:
-    """y_t = forced_t + (y_{t-1}, ..., y_{t-n}) . weight with k = n n_y, from zero outputs."""
+    """y_t = forced_t + (y_{t-1}, ..., y_{t-n}) . weight with k = n n_y, after the K given outputs; zero before them."""
     n_batch, length, n_y = forced.shape
-    lags = len(weight) // n_y
-    if not lags:
-        return forced
-    newest_last = np.concatenate([weight[lag * n_y : (lag + 1) * n_y] for lag in reversed(range(lags))])
-    y = np.concatenate([np.zeros((n_batch, lags, n_y)), forced], axis=1)
-    for t in range(length):
-        y[:, t + lags] += y[:, t : t + lags].reshape(n_batch, -1) @ newest_last
+    given, lags = y_init.shape[1], len(weight) // n_y
+    newest_last = [weight[lag * n_y : (lag + 1) * n_y] for lag in reversed(range(lags))]
+    stacked = np.concatenate([np.zeros((0, n_y)), *newest_last])
+    y = np.concatenate([np.zeros((n_batch, lags, n_y)), y_init, forced[:, given:]], axis=1)
+    for t in range(given, length) if lags else ():
+        y[:, t + lags] += y[:, t : t + lags].reshape(n_batch, -1) @ stacked
     return y[:, lags:]
 
 
 def mean(*, n_u: int, n_y: int, **_: int) -> Anchor:
     """The mean of the training outputs."""
-    return Anchor(n_u=n_u, n_y=n_y, input_lags=0, output_lags=0)
+    return Anchor(n_u=n_u, n_y=n_y, input_lags=0)
 
 
 def fir(*, n_u: int, n_y: int, hidden_size: int, **_: int) -> Anchor:
     """Finite impulse response of ``hidden_size`` samples, the current input among them."""
-    return Anchor(n_u=n_u, n_y=n_y, input_lags=hidden_size, output_lags=0)
+    return Anchor(n_u=n_u, n_y=n_y, input_lags=hidden_size)
 
 
-def arx(*, n_u: int, n_y: int, hidden_size: int, **_: int) -> Anchor:
+def arx(*, n_u: int, n_y: int, hidden_size: int, **_: int) -> Arx:
     """ARX of order ``hidden_size``: as many past outputs and past inputs, and the current input."""
-    return Anchor(n_u=n_u, n_y=n_y, input_lags=hidden_size + 1, output_lags=hidden_size)
+    return Arx(n_u=n_u, n_y=n_y, input_lags=hidden_size + 1, output_lags=hidden_size)
 
 
 ANCHORS = {"mean": mean, "fir": fir, "arx": arx}

@@ -22,7 +22,19 @@ COLUMNS = [
     *("dataset", "split", "test_set", "rank", "model", "hidden_size", "seq_len", "burn_in"),
     *("rmse", "rmse_low", "rmse_high", "unit", "seeds", "best_seed", "rmse_best_seed"),
     *("rmse_m0", "rmse_m0_low", "rmse_m0_high", "effect", "p_m0", "p_m0_holm", "p_first", "p_first_holm"),
-    *("worse_than_mean", "parameters", "train_s", "not_ok", "suite", "channel", "setting", "budget", "regime"),
+    *(
+        "worse_than_mean",
+        "validation",
+        "chosen",
+        "parameters",
+        "train_s",
+        "not_ok",
+        "suite",
+        "channel",
+        "setting",
+        "budget",
+        "regime",
+    ),
     *("batch_size", "init_outputs", "n_init", "n_scored", "engine", "protocol", "revision", "run_ids"),
 ]
 TEST = [*PROTOCOL, "test_set", "channel"]
@@ -55,9 +67,10 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
     same setting at burn_in=0, and ``effect`` the relative change of the median against it, over the seeds that both
     have; ``p_m0`` its paired Wilcoxon test, Holm-corrected over the suite's tests of that model. ``p_first`` is the
     paired test against the first of the same test set, Holm-corrected within it. ``worse_than_mean`` tells whether the
-    error is above that of the training mean as a prediction. ``train_s`` is the median of the seconds of training,
-    missing where the runs are of several devices. ``run_ids`` are those of all records behind the row, the ones at
-    burn_in=0 last.
+    error is above that of the training mean as a prediction. ``validation`` is the median validation error of the
+    setting, missing where it is not known or not finite; ``chosen`` tells the model of the protocol that has the least,
+    the first of equals. ``train_s`` is the median of the seconds of training, missing where the runs are of several
+    devices. ``run_ids`` are those of all records behind the row, the ones at burn_in=0 last.
 
     Suites, splits, data revisions and init windows are never ranked together.
     """
@@ -72,9 +85,10 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
 
 def _rows(contest: Contest) -> Iterator[dict[str, Any]]:
     """The rows of one protocol, not yet ranked."""
-    for tried in contest.models.values():
-        found = entry(tried)
-        about = contest.protocol | _about(found)
+    entries = [entry(tried) for tried in contest.models.values()]
+    best = min(entries, key=lambda found: found.chosen.validation)
+    for found in entries:
+        about = contest.protocol | _about(found) | {"chosen": found is best and found.chosen.validation < inf}
         for (test_set, channel), unit in contest.units.items():
             if of_seeds := errors(found.chosen, test_set, channel):
                 place = {"test_set": test_set, "channel": channel, "unit": unit}
@@ -90,6 +104,7 @@ def _about(entry: Entry) -> dict[str, Any]:
         "setting": setting_in_words(config),
         "budget": budget_in_words(config),
         "regime": records[0].regime,
+        "validation": entry.chosen.validation if entry.chosen.validation < inf else nan,
         "parameters": max(record.parameters for record in records),
         "train_s": _train_s(records),
         "not_ok": sum(record.status != "ok" for record in records),

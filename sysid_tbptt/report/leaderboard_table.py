@@ -97,6 +97,8 @@ def _unknown(row: _Row) -> Iterator[str]:
 
 
 def _remarks(row: _Row) -> Iterator[str]:
+    if row["chosen"]:
+        yield "chosen by validation"
     if row["worse_than_mean"]:
         yield "worse than the mean"
     if row["p_first_holm"] >= LEVEL:
@@ -124,7 +126,8 @@ def _notes(board: pd.DataFrame, records: Sequence[RunRecord], standings: Sequenc
         "least validation error. At m = 0: the same setting without burn-in, over the seeds that both have; p: paired "
         "two-sided Wilcoxon signed-rank test over seeds, Holm: corrected over the suite's tests of the model. Not told "
         f"apart from the first: p >= {LEVEL} of the same test against the row of least test error, corrected within "
-        f"the test set. With fewer than {MIN_PAIRS} seeds there is no test. H: hidden units, of fir and arx the order "
+        "the test set. Chosen by validation: the model of least median validation error. "
+        f"With fewer than {MIN_PAIRS} seeds there is no test. H: hidden units, of fir and arx the order "
         "in samples. Training: median over seeds, missing where the runs are of several devices. Test data decide "
         "nothing.",
         f"Settings: {'; '.join(_settings(board))}",

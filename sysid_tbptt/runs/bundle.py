@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from distributed import Queue, Variable, get_client, get_worker
 
-from ..config import ALGORITHM_VERSION, RunConfig
+from ..config import ALGORITHM_VERSION, REVISIONS, RunConfig, algorithm_version
 from ..data.series import Dataset
 from ..errors import DataError, EngineError, one_line
 from ..registry import at_hand
@@ -122,7 +122,8 @@ def _perform_bundle(bundle: Bundle) -> None:
 
 
 def _version() -> str:
-    return f"sysid-tbptt {versions()['sysid-tbptt']}, algorithm {ALGORITHM_VERSION}"
+    revised = ", ".join(f"{model} {algorithm_version(model)}" for model in sorted(REVISIONS))
+    return f"sysid-tbptt {versions()['sysid-tbptt']}, algorithm {ALGORITHM_VERSION} ({revised})"
 
 
 def _held(bundle: Bundle) -> Dataset | None:

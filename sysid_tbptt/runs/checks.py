@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
-from ..config import ALGORITHM_VERSION, ENGINES, RunConfig
+from ..config import ENGINES, RunConfig, algorithm_version
 from ..data.horizon import first_forecast, look_back
 from ..data.series import Dataset, Series
 from ..errors import DataError, ModelError, StoreError, complaints, shown
@@ -153,8 +153,8 @@ def _check_outcome(
 
 
 def _check_identity(record: RunRecord, told: _Provenance) -> Said:
-    if told.algorithm != ALGORITHM_VERSION:
-        yield Remark(f"of algorithm version {told.algorithm}, expected {ALGORITHM_VERSION}; run it again", "other")
+    if told.algorithm != (version := algorithm_version(record.config.model)):
+        yield Remark(f"of algorithm version {told.algorithm}, expected {version}; run it again", "other")
     elif (expected := record.config.run_id(told.data.revision)) != record.run_id:
         yield Remark(f"run_id {record.run_id}, expected {expected} of its config and data; leave records as written")
     if told.git is None:

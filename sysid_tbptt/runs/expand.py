@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..config import RunConfig
 from ..data.series import Dataset
 from ..errors import ConfigError, DataError, ModelError, complaints
-from ..registry import ALIASES, find_model, load_dataset
+from ..registry import ALIASES, find_model, is_built_in, load_dataset
 from ..suite import SELECTING, Group, Suite, check_field
 from ..training.inputs import check_init_outputs
 from ..training.windows import layout
@@ -94,7 +94,8 @@ def _resolve(fields: dict[str, Any], suite: str, where: str) -> RunConfig:
 def _loaded(fields: dict[str, Any], where: str) -> Dataset:
     """The data of a run, whose model is known."""
     try:
-        find_model(str(fields.get("model")))
+        if not is_built_in(model := str(fields.get("model"))):
+            find_model(model)
         return load_dataset(fields["dataset"], fields.get("split"), fields.get("horizon"))
     except ModelError as error:
         raise ModelError(f"{where}, key 'model': {error}") from error

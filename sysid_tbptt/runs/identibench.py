@@ -240,7 +240,7 @@ class _Sitting:
             engine=EXTERNAL,
             metrics=metrics,
             time=spent,
-            provenance=provenance(self.data, command()),
+            provenance=provenance(self.config.model, self.data, command()),
         )
 
 

@@ -113,7 +113,7 @@ class _Planner:
     def done(self, run_id: str) -> RunRecord | None:
         """The record of a run that need not be done again."""
         record = self.store.get(run_id) if self.store else None
-        return record if record is not None and record.done else None
+        return record if record is not None and record.done and record.current else None
 
     def _engine(self, config: RunConfig) -> str:
         varying = {"suite", "burn_in", "seed", "steps", "epochs"}

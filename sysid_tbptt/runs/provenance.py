@@ -14,18 +14,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..config import ALGORITHM_VERSION
+from ..config import algorithm_version
 from ..data.series import Dataset
 
 PACKAGES = ("sysid-tbptt", "torch", "numpy", "numba", "nonlinear-benchmarks")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def provenance(data: Dataset, command: str) -> dict[str, Any]:
-    """All that tells how a record came about, apart from its config."""
+def provenance(model: str, data: Dataset, command: str) -> dict[str, Any]:
+    """Where the record of a run of ``model`` (its name) on ``data`` comes from, apart from its config."""
     return {
         "versions": versions(),
-        "algorithm": ALGORITHM_VERSION,
+        "algorithm": algorithm_version(model),
         "git": git(),
         "data": {
             "protocol": data.protocol,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ..config import RunConfig, canonical_json
+from ..config import RunConfig, algorithm_version, canonical_json
 from ..errors import StoreError, abridged, complaints, shown
 from ..limits import FILE_NAME, WHOLE_NUMBER
 from .readable import check_metrics, check_provenance
@@ -117,6 +117,16 @@ class RunRecord(BaseModel):
     def done(self) -> bool:
         """Whether running it again would give the same; a failure would not."""
         return self.status != "failed"
+
+    @property
+    def algorithm(self) -> Any:
+        """The algorithm version that the record names; this package's version where it names none."""
+        return self.provenance.get("algorithm", algorithm_version(self.config.model))
+
+    @property
+    def current(self) -> bool:
+        """Whether it is of this package's algorithm version, so that it may stand beside the records of others."""
+        return bool(self.algorithm == algorithm_version(self.config.model))
 
     @property
     def regime(self) -> Literal["stateless", "stateful", "bptt", "coupled", "free", "closed_form", "external"]:

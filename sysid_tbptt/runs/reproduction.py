@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from ..config import ALGORITHM_VERSION
+from ..config import algorithm_version
 from ..data.series import Dataset
 from ..errors import ConfigError, DataError, EngineError, StoreError
 from ..registry import data_of
@@ -116,7 +116,7 @@ def reproduce(
         parts = [agreement(recorded, again)]
         if weights is not None:
             parts.append(agreement_of_weights(weights, _arrays(path) if path.is_file() else {}))
-    here = provenance(data, command()) | {"engine": again.engine}
+    here = provenance(recorded.config.model, data, command()) | {"engine": again.engine}
     environment = tuple(changes(recorded.provenance | {"engine": recorded.engine}, here))
     return Reproduction(recorded, again, environment, together(*parts), weights is not None, rtol)
 
@@ -129,12 +129,12 @@ def _same_ground(recorded: RunRecord, model: str | None) -> Dataset:
             f"{_NOT_TRAINED[recorded.engine]}"
         )
     _check_model(recorded, model)
-    told = recorded.provenance
-    if (algorithm := told.get("algorithm", ALGORITHM_VERSION)) != ALGORITHM_VERSION:
-        version = (told.get("versions") or {}).get("sysid-tbptt", "which is not told")
+    if not recorded.current:
+        version = (recorded.provenance.get("versions") or {}).get("sysid-tbptt", "which is not told")
         raise StoreError(
-            f"run {recorded.run_id} is of algorithm version {algorithm}, this package of {ALGORITHM_VERSION}; "
-            f"use the version of its record, {version}"
+            f"run {recorded.run_id} is of algorithm version {recorded.algorithm}, this package has version "
+            f"{algorithm_version(recorded.config.model)} of '{recorded.config.model}'; run it again, or use the "
+            f"package version of its record, {version}"
         )
     data = data_of(recorded.config)
     _check_data(recorded, data)

@@ -123,7 +123,8 @@ def score_file(
         records=len(data.train),
         engine=PREDICTIONS,
         metrics={"test": test_scores(y_hat, data)},
-        provenance=provenance(data, command()) | {"predictions": {"file": path.name, "sha256": sha256_of(path)}},
+        provenance=provenance(config.model, data, command())
+        | {"predictions": {"file": path.name, "sha256": sha256_of(path)}},
     )
     with locked(results):
         store = Store(results)

@@ -87,11 +87,15 @@ class Store:
         self._settle()
 
     def records(self) -> list[RunRecord]:
-        """The record of every run, in the order of the files."""
-        return [line.record for line in self._counting.values()]
+        """The record of every run of this package's algorithm version, in the order of the files."""
+        return [line.record for line in self.lines() if line.record.current]
+
+    def outdated(self) -> list[RunRecord]:
+        """The records of another algorithm version: their runs are to be done again, and no report shows them."""
+        return [line.record for line in self.lines() if not line.record.current]
 
     def lines(self) -> list[Line]:
-        """The same, each with its place."""
+        """The record of every run, of any algorithm version, each with its place."""
         return list(self._counting.values())
 
     def get(self, run_id: str) -> RunRecord | None:
@@ -107,7 +111,7 @@ class Store:
         """
         if exact := self.get(prefix):
             return exact
-        found = [record for record in self.records() if record.run_id.startswith(prefix)]
+        found = [line.record for line in self.lines() if line.record.run_id.startswith(prefix)]
         if not found:
             raise StoreError(
                 f"{self.root}: no record of a run '{prefix}'; take a run_id from a file below {self.root / 'records'}, "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ..config import RunConfig
+from ..config import RunConfig, algorithm_version
 from ..data.identity import round_significant
 from ..data.series import Dataset
 from ..errors import DataError, StoreError, SysidError, frames, traced
@@ -82,14 +82,18 @@ def perform(task: Task, watcher: Watcher) -> RunRecord | None:
 
 
 def failure(task: Task, reason: str, traceback: Sequence[str] = ()) -> RunRecord:
-    """The record of a run that came to no end."""
+    """The record of a run that did not come to an end."""
     return RunRecord(
         run_id=task.run_id,
         status="failed",
         reason=reason,
         config=task.config,
         engine=task.engine,
-        provenance={"command": task.command, "traceback": list(traceback)},
+        provenance={
+            "algorithm": algorithm_version(task.config.model),
+            "command": task.command,
+            "traceback": list(traceback),
+        },
     )
 
 
@@ -162,7 +166,7 @@ class _Sitting:
             ),
             time=_time(outcome, self.earlier, config),
             optimum=_optimum(outcome),
-            provenance=provenance(data, self.task.command),
+            provenance=provenance(config.model, data, self.task.command),
         )
 
 

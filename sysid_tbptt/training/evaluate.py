@@ -25,15 +25,17 @@ def simulate(
 ) -> Float64[np.ndarray, "T n_y"]:
     """Free-run simulation of a whole record; physical units in and out.
 
-    It starts from a zero state; a module trained with ``init_outputs`` is given as many measured outputs.
+    It starts from a zero state; a module trained with ``init_outputs`` is given as many measured outputs, and one that
+    starts from outputs, such as ARX, those of the record's init window, which it returns as they are.
 
     Raises:
         DataError: a sample is too far away from the scaler's mean, see `sysid_tbptt.data.scaler.Scaler.check`.
     """
-    scaler.check(series, name="simulation")
-    from .modules import module_simulator
+    from .modules import module_simulator, outputs_given
 
-    return scaler.unscale_y(_simulated(module_simulator(module), series, scaler, init_outputs))
+    scaler.check(series, name="simulation")
+    given = outputs_given(module, init_outputs=init_outputs, n_init=series.n_init)
+    return scaler.unscale_y(_simulated(module_simulator(module), series, scaler, given))
 
 
 def _simulated(simulator: Simulator, series: Series, scaler: Scaler, init_outputs: int) -> np.ndarray:

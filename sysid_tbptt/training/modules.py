@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32
+from torch import Tensor
 
 from ..errors import ModelError
 from .inputs import fed
@@ -14,23 +16,46 @@ from .simulator import Simulator
 from .weights import module_with
 
 
-def module_simulator(module: torch.nn.Module) -> Simulator:
-    """A torch module (B, N, n_in) -> (B, N, n_y) as a simulator of one record, from a zero state.
+def starts_from_outputs(module: torch.nn.Module) -> bool:
+    """Whether the module's free run starts from measured outputs, see `sysid_tbptt.models.base.StartsFromOutputs`."""
+    return hasattr(module, "solve") and hasattr(module, "forward_after")
 
-    The module gets a copy of the record, which it may change.
+
+def outputs_given(module: torch.nn.Module, *, init_outputs: int, n_init: int) -> int:
+    """Measured outputs that a simulation of a record may start from.
+
+    All ``n_init`` samples of the benchmark's init window where the module starts from outputs, else the
+    ``init_outputs`` of its config.
+    """
+    return n_init if starts_from_outputs(module) else init_outputs
+
+
+def module_simulator(module: torch.nn.Module) -> Simulator:
+    """A torch module (B, N, n_in) -> (B, N, n_y) as a simulator of one record, from zero or from the outputs given.
+
+    The module gets copies, which it may change.
     """
 
     def simulate(u: Float32[np.ndarray, "T n_u"], y_init: Float32[np.ndarray, "k n_y"]) -> Float32[np.ndarray, "T n_y"]:
         training = module.training
         module.eval()
         with torch.no_grad():
-            y_hat = module(torch.tensor(fed(u, y_init))[None])
+            y_hat = _outputs(module, u, y_init)
         module.train(training)
         if y_hat.ndim != 3 or y_hat.shape[:2] != (1, len(u)):
             raise ModelError(f"the model gave shape {tuple(y_hat.shape)}, expected (1, {len(u)}, n_y)")
         return y_hat[0].float().numpy().copy()
 
     return simulate
+
+
+def _outputs(module: Any, u: Float32[np.ndarray, "T n_u"], y_init: Float32[np.ndarray, "k n_y"]) -> Tensor:
+    """Outputs (1, T, n_y) of one record."""
+    if starts_from_outputs(module):
+        outputs: Tensor = module.forward_after(torch.tensor(u)[None], torch.tensor(y_init)[None])
+    else:
+        outputs = module(torch.tensor(fed(u, y_init))[None])
+    return outputs
 
 
 def simulator_with(module: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> Simulator:

@@ -119,7 +119,7 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
         metrics = evaluate_forecasts(job.module, trained.weights, data, look_back(config, data))
     elif trained.status == "ok":
         burn_in = config.burn_in if trained.optimum else None
-        metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, config.init_outputs, burn_in)
+        metrics, y_hat = evaluate_and_keep(engine.simulator(job, trained.weights), data, _given(job, data), burn_in)
     reason = _divergence(trained, metrics, y_hat)
     return Outcome(
         status="diverged" if reason else "ok",
@@ -133,6 +133,15 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
         engine=engine.NAME,
         n_parameters=sum(array.size for array in trained.weights.values()),
     )
+
+
+def _given(job: Job, data: Dataset) -> int:
+    """Measured outputs that each simulation starts from."""
+    if job.cell:
+        return job.config.init_outputs
+    from .modules import outputs_given
+
+    return outputs_given(job.module, init_outputs=job.config.init_outputs, n_init=data.n_init)
 
 
 def _divergence(trained: Trained, metrics: Metrics, y_hat: dict[str, np.ndarray]) -> str | None:

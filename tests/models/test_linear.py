@@ -3,7 +3,8 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-from sysid_tbptt.models.base import SolvesItself
+from sysid_tbptt.errors import ModelError
+from sysid_tbptt.models.base import SolvesItself, StartsFromOutputs
 from sysid_tbptt.models.linear import ANCHORS, lagged
 
 U = np.random.default_rng(0).normal(size=(500, 1))
@@ -79,3 +80,83 @@ def test_batches_are_independent():
 
 def test_lags_before_the_record_are_zero():
     assert lagged(np.array([[1.0], [2.0], [3.0]]), 1, 2).tolist() == [[0, 0], [1, 0], [2, 1]]
+
+
+def regressors(name, u, y, t, order):
+    """Row t of the fit, by its definition: (u_t, ..., u_{t-n}, y_{t-1}, ..., y_{t-n}, 1)."""
+    inputs = [u[t - lag] for lag in range(order if name == "fir" else order + 1)]
+    outputs = [y[t - lag] for lag in range(1, order + 1)] if name == "arx" else []
+    return np.concatenate([*inputs, *outputs, [1.0]])
+
+
+def records(*lengths, n_u=2, n_y=2):
+    rng = np.random.default_rng(11)
+    return [(rng.normal(size=(n, n_u)), 3 + rng.normal(size=(n, n_y))) for n in lengths]
+
+
+@pytest.mark.parametrize("burn_in", [0, 2, 3, 9])
+@pytest.mark.parametrize(("name", "lags"), [("fir", 2), ("arx", 3)])
+def test_fit_uses_the_rows_whose_lags_lie_inside_their_record(name, lags, burn_in):
+    given, first = records(50, 2, 30), max(burn_in, lags)
+    model = ANCHORS[name](n_u=2, n_y=2, hidden_size=3)
+    mse = model.solve(given, burn_in)
+    rows = np.array([regressors(name, u, y, t, 3) for u, y in given for t in range(first, len(y))])
+    targets = np.concatenate([y[first:] for _, y in given])
+    expected = np.linalg.pinv(rows) @ targets
+    assert np.allclose(model.weight.numpy(), expected[:-1])
+    assert np.allclose(model.bias.numpy(), expected[-1])
+    assert mse == pytest.approx(np.mean((rows @ expected - targets) ** 2))
+
+
+@pytest.mark.parametrize("burn_in", [0, 1])
+def test_a_noise_free_record_that_starts_anywhere_gives_the_exact_coefficients(burn_in):
+    y = lfilter([0.1], [1.0, -0.9], U, axis=0, zi=np.array([[5.0]]))[0]
+    model, mse = fitted("arx", y, hidden_size=1, burn_in=burn_in)
+    assert np.allclose(model.weight.numpy()[:, 0], [0.1, 0.0, 0.9], atol=1e-12)
+    assert mse < 1e-25
+
+
+def test_a_record_shorter_than_the_order_gives_no_row():
+    short, whole = records(3, 60)
+    model, alone = (ANCHORS["arx"](n_u=2, n_y=2, hidden_size=4) for _ in range(2))
+    assert model.solve([short, whole], 0) == alone.solve([whole], 0)
+    assert torch.equal(model.weight, alone.weight)
+
+
+@pytest.mark.parametrize(
+    ("name", "lengths", "said"),
+    [
+        ("arx", (8,), r"\(8 samples\) has 0 samples that follow burn_in=0 and 8 earlier samples .* the 35 unknowns"),
+        ("arx", (42,), r"\(42 samples\) has 34 samples .* fewer than the 35 unknowns; choose a smaller hidden_size"),
+        ("fir", (14, 15), r"\(2 records of at most 15 samples\) has 15 samples .* 7 earlier .* the 17 unknowns"),
+    ],
+)
+def test_fewer_rows_than_unknowns_are_an_error(name, lengths, said):
+    with pytest.raises(ModelError, match=said):
+        ANCHORS[name](n_u=2, n_y=2, hidden_size=8).solve(records(*lengths), 0)
+
+
+def test_as_many_rows_as_unknowns_are_enough():
+    model = ANCHORS["arx"](n_u=2, n_y=2, hidden_size=8)
+    assert model.solve(records(43), 0) < 1e-20
+
+
+@pytest.mark.parametrize("given", [0, 1, 2, 3, 17, 40])
+def test_the_free_run_goes_on_from_the_given_outputs(given):
+    ((u, y),) = records(40)
+    model = ANCHORS["arx"](n_u=2, n_y=2, hidden_size=3)
+    model.solve(records(90), 0)
+    weight = np.vstack([model.weight.numpy(), model.bias.numpy()])
+    earlier = np.zeros((3, 2))
+    u_all, y_all = np.vstack([earlier, u]), np.vstack([earlier, y[:given], np.zeros((40 - given, 2))])
+    for t in range(3 + given, 43):
+        y_all[t] = regressors("arx", u_all, y_all, t, 3) @ weight
+    both = [torch.from_numpy(signal[None].astype(np.float32)) for signal in (u, y[:given])]
+    y_hat = model.forward_after(*both)[0].numpy()
+    assert np.array_equal(y_hat[:given], y[:given].astype(np.float32))
+    assert np.allclose(y_hat, y_all[3:], atol=1e-5)
+
+
+def test_arx_alone_starts_from_outputs():
+    models = {name: build(n_u=1, n_y=1, hidden_size=2) for name, build in ANCHORS.items()}
+    assert {name for name, model in models.items() if isinstance(model, StartsFromOutputs)} == {"arx"}

@@ -59,6 +59,28 @@ def test_validation_chooses_and_the_test_error_does_not():
     assert (row["hidden_size"], row["rmse"]) == (5, 8.0)
 
 
+def test_the_model_of_least_median_validation_error_is_chosen_on_every_test_set():
+    tests = {"low": 1.0, "high": 9.0}
+    found = rows(
+        [run(tests, val, seed=seed, model="gru") for seed, val in enumerate((5.0, 3.0, 1.0))],
+        [run({"low": 2.0, "high": 2.0}, 2.0, seed=seed, model="lstm") for seed in range(3)],
+        [run(tests, 0.1, model="rnn", dataset="other")],
+        [run(tests, 1.0, model="broken", status="failed")],
+    )
+    chosen = {(row["dataset"], row["test_set"], row["model"]) for row in found if row["chosen"]}
+    assert chosen == {
+        *(("first_order", name, "lstm") for name in tests),
+        *(("other", name, "rnn") for name in tests),
+    }
+    assert {row["validation"] for row in found if row["model"] == "gru"} == {3.0}
+
+
+def test_nothing_is_chosen_without_a_validation_error():
+    (row,) = rows(run(1.0).model_copy(update={"engine": "predictions", "metrics": {"test": run(1.0).metrics["test"]}}))
+    assert not row["chosen"]
+    assert isnan(row["validation"])
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sysid_tbptt.runs.bundle import BUNDLE_SECONDS, bundles
+from sysid_tbptt import config
+from sysid_tbptt.runs.bundle import BUNDLE_SECONDS, Bundle, bundles
 from sysid_tbptt.runs.worker import Task
 from tests.conftest import config_of
 
@@ -39,3 +40,12 @@ def test_many_short_runs_make_bundles_of_a_minute():
 def test_few_runs_are_shared_out():
     tasks = tasks_of(["a"] * 8)
     assert [len(bundle) for bundle in bundles(tasks, {task.run_id: 1.0 for task in tasks}, 2)] == [2, 2, 2, 2]
+
+
+def test_a_worker_of_another_revision_of_a_model_is_of_another_version(monkeypatch):
+    def version():
+        return Bundle("b", "q", (), revision="0", data=None, steps_s=1.0).version
+
+    before = version()
+    monkeypatch.setitem(config.REVISIONS, "arx", 5)
+    assert version() != before

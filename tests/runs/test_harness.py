@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from sysid_tbptt import config
 from sysid_tbptt.config import canonical_json
 from sysid_tbptt.errors import EngineError, StoreError
+from sysid_tbptt.report.leaderboard import leaderboard
 from sysid_tbptt.runs import worker
 from sysid_tbptt.runs.checkpoint import Checkpoint
 from sysid_tbptt.runs.harness import train
+from sysid_tbptt.runs.reproduction import reproduce
 from sysid_tbptt.runs.store import Store, locked
+from sysid_tbptt.runs.verification import verify
 
 
 def quietly(configs, results=None, *, console=None, **options):
@@ -302,3 +306,27 @@ def test_interrupt_saves_the_state_and_ends(own_log, tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) != 0
     assert len(list((tmp_path / "checkpoints").glob("*.safetensors"))) == 1
+
+
+def test_a_revised_model_is_run_again_and_its_old_record_is_reported_and_not_shown(runs, tmp_path, monkeypatch):
+    of_arx = runs(0, model="arx", hidden_size=2)
+    with monkeypatch.context() as before:
+        before.setitem(config.REVISIONS, "arx", 0)
+        (old,) = quietly(of_arx, tmp_path)
+        (mean,) = quietly(runs(0, model="mean"), tmp_path)
+    records, text = told([*of_arx, mean.config], tmp_path)
+    assert "2 runs, 1 done already, 1 to do" in text
+    assert [record.provenance["algorithm"] for record in (old, *records)] == [1, 2, 1]
+    (row,) = leaderboard(tmp_path).query("model == 'arx'").to_dict("records")
+    assert row["run_ids"] == (records[0].run_id,)
+    (finding,) = verify(tmp_path).findings
+    assert (finding.warning, "of algorithm version 1, expected 2; run it again" in finding.said) == (True, True)
+    with pytest.raises(StoreError, match="algorithm version 1, this package has version 2 of 'arx'; run it again"):
+        reproduce(old.run_id, tmp_path)
+
+
+def test_a_failure_tells_its_algorithm_version(runs):
+    (failed,) = quietly(runs(0, model="arx", hidden_size=300, seq_len=20))
+    assert failed.status == "failed"
+    assert "tank.toml: arx of order hidden_size=300: the training part (200 samples) has 0 samples" in failed.reason
+    assert failed.provenance["algorithm"] == 2

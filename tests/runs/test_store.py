@@ -414,3 +414,19 @@ def test_lines_of_a_damage_are_as_they_were_to_the_byte(tmp_path):
     path.parent.mkdir(parents=True)
     path.write_bytes(b"\xff\xfe half\r\n")
     assert Store(tmp_path).damages[0].line == b"\xff\xfe half\r"
+
+
+def test_records_of_another_algorithm_version_are_kept_and_never_counted(tmp_path, capsys):
+    store = Store(tmp_path)
+    of_version = {"old": {"algorithm": 1}, "new": {"algorithm": 2}, "untold": {}}
+    for run_id, provenance in of_version.items():
+        store.save(record(run_id, model="arx").model_copy(update={"provenance": provenance}))
+    again = Store(tmp_path)
+    assert [r.run_id for r in again.records()] == ["new", "untold"]
+    assert [r.run_id for r in again.outdated()] == ["old"]
+    assert len(again.lines()) == 3
+    assert again.find("old").run_id == "old"
+    tell_damages(again)
+    assert "1 records of model 'arx' in suite 'test' are of another algorithm version; run them again" in (
+        capsys.readouterr().err
+    )

@@ -39,7 +39,7 @@ def record_of(data, **changes):
         for part in ("train", "val")
     }
     tests = {series.name: scores([noisy(series)], [series], data.scaler) for series in data.test}
-    told = provenance(data, "sysid-tbptt run") | {"git": {"commit": "0" * 40, "dirty": False}}
+    told = provenance("lstm", data, "sysid-tbptt run") | {"git": {"commit": "0" * 40, "dirty": False}}
     return RunRecord(
         run_id=config.run_id(data.revision),
         status="ok",

@@ -1,10 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from sysid_tbptt.models.rnn import Recurrent
+from sysid_tbptt.registry import load_dataset
+from sysid_tbptt.training.engines import closed_form
 from sysid_tbptt.training.evaluate import evaluate, evaluate_and_keep, score_records, simulate
+from sysid_tbptt.training.job import Control
 from sysid_tbptt.training.modules import module_simulator, simulator_with
+from sysid_tbptt.training.trainer import run
+from sysid_tbptt.training.weights import module_with
 
 NO_OUTPUTS = np.empty((0, 2), np.float32)
 
@@ -62,3 +69,33 @@ def test_simulator_leaves_the_modules_mode_and_weights_alone():
     assert module.training
     assert (module_simulator(module)(np.ones((5, 1), np.float32), NO_OUTPUTS) != 0).any()
     assert module.training
+
+
+@pytest.mark.parametrize("n_init", [0, 1, 5])
+def test_arx_starts_from_the_init_window_of_every_record(make_data, job, n_init):
+    whole = make_data((90, 70))
+    parts = {
+        part: tuple(replace(series, n_init=n_init) for series in getattr(whole, part))
+        for part in ("train", "val", "test")
+    }
+    data = replace(whole, **parts)
+    run_job = job(data=data, model="arx", hidden_size=2)
+    outcome = run(run_job, data, closed_form, Control())
+    module = module_with(run_job.module, outcome.trained.weights)
+    for part, found in (("val", outcome.metrics["val"]), ("test", outcome.metrics["test"]["test"])):
+        (series,) = getattr(data, part)
+        u, y = data.scaler.scale(series)
+        y_hat = module.forward_after(torch.from_numpy(u)[None], torch.from_numpy(y[:n_init])[None])[0].numpy()
+        assert found["mse_scaled"] == pytest.approx(np.mean((y_hat - y)[n_init:] ** 2), rel=1e-6)
+        rmse = np.sqrt(np.mean((y_hat - y)[n_init:] ** 2)) * data.scaler.y_std[0]
+        assert found["rmse"] == pytest.approx([rmse], rel=1e-5)
+    kept = simulate(module, series, scaler=data.scaler)
+    assert np.allclose(kept[:n_init], series.y[:n_init], atol=1e-6)
+    assert np.allclose(kept, outcome.y_hat["test"])
+
+
+def test_arx_on_the_official_emps(real_data, job):
+    data = load_dataset("emps", "official")
+    run_job = job(data=data, model="arx", hidden_size=10, seq_len=50)
+    (rmse,) = run(run_job, data, closed_form, Control()).metrics["test"]["test"]["rmse"]
+    assert rmse == pytest.approx(12.10, abs=0.01)

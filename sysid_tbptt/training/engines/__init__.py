@@ -44,13 +44,16 @@ def load_engine(name: str) -> Engine:
 def pick(name: str, job: Job) -> tuple[Engine, str | None]:
     """The engine for a job, and, when ``auto`` passed a faster one over, the reason in one line.
 
-    A model that is solved in closed form is, whatever the name, and so is a run to an optimum.
+    A model that is solved in closed form goes to that engine whatever the name, and so does a run to an optimum.
 
     Raises:
         EngineError: an engine asked for by name, or every engine, declines the job.
     """
-    if job.cell is None and not (closed_form := load_engine(CLOSED_FORM)).declines(job):
-        return closed_form, None
+    if job.cell is None:
+        from . import closed_form
+
+        if closed_form.is_for(job.module):
+            return _checked(CLOSED_FORM, job), None
     if job.config.optimiser == IPOPT:
         return _checked(IPOPT, job), None
     if name != "auto":

@@ -7,11 +7,13 @@ from copy import deepcopy
 from typing import Any, cast
 
 import numpy as np
+import torch
 from threadpoolctl import threadpool_limits
 
+from ...errors import ModelError
 from ...seeding import seeded
 from ..job import Arrays, Control, Job, Trained
-from ..modules import simulator_with
+from ..modules import simulator_with, starts_from_outputs
 from ..simulator import Simulator
 from ..weights import weights_of
 
@@ -22,22 +24,40 @@ NAME = "closed_form"
 PARALLEL = "threads"
 
 
+def is_for(module: torch.nn.Module) -> bool:
+    """Whether the module has a closed-form solution: a method ``solve`` and no parameter to train."""
+    return hasattr(module, "solve") and not any(parameter.requires_grad for parameter in module.parameters())
+
+
 def declines(job: Job) -> str | None:
     """Why the job cannot be taken; None if it can."""
-    trainable = any(parameter.requires_grad for parameter in job.module.parameters())
+    if not is_for(job.module):
+        return "it has no solve(records, burn_in), or parameters to train"
     if job.config.init_outputs:
-        return "it fits inputs to outputs, and takes no init_outputs"
-    solves = hasattr(job.module, "solve") and not trainable
-    return None if solves else "it has no solve(records, burn_in), or parameters to train"
+        return "init_outputs adds inputs of a network; leave it out"
+    if job.config.horizon and starts_from_outputs(job.module):
+        return (
+            "with a horizon, the lagged outputs that it is fitted on are the values to forecast; choose fir, and name "
+            "the output among the inputs, so that the measured past is an input"
+        )
+    return None
 
 
 def train(job: Job, control: Control) -> Trained:
-    """Fits a copy of ``job.module`` to the whole training records; ``burn_in`` samples of each are left out."""
+    """Fits a copy of ``job.module`` to the whole training records; ``burn_in`` samples of each are left out.
+
+    Raises:
+        ModelError: the model has more unknowns than the records have rows.
+    """
     module = cast(Any, deepcopy(job.module))
     ends = np.cumsum(job.lengths)[:-1]
     records = list(zip(np.split(job.u.copy(), ends), np.split(job.y.copy(), ends), strict=True))
-    with seeded(job.config.seed), _ALONE, threadpool_limits(1, "blas"):
-        mse = module.solve(records, job.config.burn_in)
+    try:
+        with seeded(job.config.seed), _ALONE, threadpool_limits(1, "blas"):
+            mse = module.solve(records, job.config.burn_in)
+    except ModelError as error:
+        of = job.config
+        raise ModelError(f"{of.dataset}: {of.model} of order hidden_size={of.hidden_size}: {error}") from error
     weights = weights_of(module)
     finite = all(np.isfinite(array).all() for array in weights.values())
     control.progress(1)
