@@ -32,3 +32,14 @@ def test_unknown_name_is_an_attribute_error():
 def test_import_is_light():
     code = "import sys, sysid_tbptt; assert not {'torch', 'numpy', 'pandas'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_run_on_the_cpu_engine_does_without_torch():
+    """Importing it takes longer than a short run."""
+    code = """
+import sys, sysid_tbptt as st
+run = st.RunConfig(suite="s", dataset="sim_duffing", split="simulated", model="rnn", seq_len=20, steps=2)
+assert st.train([run], workers=1)[0].status == "ok"
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,8 +13,8 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from .engines.kernels.packing import GATES
-from .engines.kernels.permute import permute
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+"""Blocks of H rows in the recurrent weights of the zoo's cells, as torch has them."""
 
 _LOW_32, _LOW_63 = 2**32 - 1, 2**63 - 1
 _LOW_24 = np.uint32(2**24 - 1)
@@ -41,6 +41,8 @@ class Generator:
 
     def permutation(self, n: int) -> Int64[np.ndarray, " n"]:
         """As ``torch.randperm(n)``."""
+        from .engines.kernels.permute import permute  # engines need this file first
+
         order = np.arange(n, dtype=np.int64)
         permute(order, self._words(max(0, n - 1)))
         return order

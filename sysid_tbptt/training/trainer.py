@@ -14,9 +14,8 @@ from ..config import RunConfig
 from ..data.horizon import look_back
 from ..data.scaler import LARGEST
 from ..data.series import Dataset
-from .draws import Generator, recurrent_weights
+from .draws import GATES, Generator, recurrent_weights
 from .engines import Engine
-from .engines.kernels.packing import GATES
 from .evaluate import Metrics, evaluate_and_keep
 from .inputs import check_init_outputs, width
 from .job import Arrays, Control, Job, Trained

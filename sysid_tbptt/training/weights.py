@@ -15,9 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from .. import limits
 from ..errors import ModelError, abridged, listed, one_line, shown
-
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-"""Blocks of hidden_size rows in a zoo cell's recurrent weight."""
+from .draws import GATES
 
 _RECURRENT = "rnn.weight_hh_l"
 

@@ -6,7 +6,9 @@ import torch
 
 from sysid_tbptt.data.horizon import ahead
 from sysid_tbptt.errors import ModelError
+from sysid_tbptt.runs import plan
 from sysid_tbptt.runs.harness import train
+from sysid_tbptt.training import contract
 from sysid_tbptt.training.contract import check
 from sysid_tbptt.training.engines import load_engine
 from tests.training import modules
@@ -138,10 +140,8 @@ def test_a_run_is_refused_before_any_training(engine, runs, tmp_path, monkeypatc
 
 
 def test_a_module_is_tried_once_for_all_runs_that_call_it_alike(runs, monkeypatch):
-    from sysid_tbptt.runs import plan
-
     checked = []
-    monkeypatch.setattr(plan, "check", lambda job, data, engine: checked.append(job.config))
+    monkeypatch.setattr(contract, "check", lambda job, data, engine: checked.append(job.config))
     configs = [
         *runs(0, 3, model="tests.training.modules:causal"),
         *runs(0, model="tests.training.modules:causal", learning_rate=0.5),

@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ...draws import GATES
 from .rows import empty
 from .simd import LANES
-
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-"""Row blocks of torch's weights."""
 
 
 @dataclass(frozen=True)
