@@ -21,6 +21,7 @@ from ..training.job import Arrays, Control, Interrupted, Job
 from ..training.trainer import Outcome, make_job, run
 from .atomic import write_whole
 from .checkpoint import Checkpoint, Spent
+from .origin import Origin
 from .predictions import write_predictions
 from .provenance import provenance, versions
 from .record import Loss, Optimum, RunRecord, Time
@@ -126,7 +127,9 @@ class _Sitting:
 
     def _keep(self, outcome: Outcome, data: Dataset) -> None:
         if self.task.weights:
-            write_whole(self.task.weights, save({k: v.copy(order="C") for k, v in outcome.trained.weights.items()}))
+            origin = Origin.of(self.task.config, self.task.run_id, data.revision)
+            arrays = {k: v.copy(order="C") for k, v in outcome.trained.weights.items()}
+            write_whole(self.task.weights, save(arrays, metadata=origin.metadata()))
         if self.task.predictions and outcome.y_hat:
             write_predictions(self.task.predictions, data.test, outcome.y_hat)
 
