@@ -26,7 +26,7 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot be written ({error.strerror}); free or unlock the disk, or choose another --results folder"
+            f"{path}: cannot be written ({error.strerror}); free or unlock the disk, or choose another folder"
         ) from error
     finally:
         with suppress(OSError):  # gone already, or its folder cannot be written
