@@ -33,7 +33,7 @@ def write_sealed(path: Path, text: str) -> None:
         StoreError: the file cannot be written; it is then as it was before.
     """
     _check_own(path)
-    write_whole(path, text.encode())
+    write_whole(path, text.encode(), instead="name another file")
 
 
 def _seal(first: str, rest: str) -> str:

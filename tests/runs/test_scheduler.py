@@ -177,7 +177,7 @@ def test_a_scheduler_that_dies_before_a_question_is_told(
         del left[:1]
 
     before(monkeypatch, short_lived.client, name, die)
-    configs = [config_of(dataset="sim_linear", split="paper", model="mean"), *runs(0, 3, steps=1000)]
+    configs = [config_of(dataset="sim_linear", split="paper", model="mean"), *runs(0, 3, steps=300)]
     with pytest.raises(EngineError, match=GONE):
         told(configs, tmp_path / "results", engine="reference", cluster=short_lived)
     assert Store(tmp_path / "results").damages == []
