@@ -196,7 +196,7 @@ def _described(description: _Description, file: Path) -> Iterator[Any]:
                 cluster.adapt(**description.adapt)
             else:
                 cluster.scale(description.jobs or 1)
-        except Exception as error:  # whatever somebody else's class raises
+        except DASK_ERRORS as error:  # whatever somebody else's class raises
             raise ConfigError(f"{file}: '{description.cluster}' cannot be started ({one_line(error)})") from error
         yield cluster
 

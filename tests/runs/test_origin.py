@@ -80,6 +80,7 @@ def old(weights, _):
 
 
 def old_and_copied(weights, folder):
+    weights.with_name("a.safetensors").symlink_to("nowhere")
     return copied(without_metadata(weights), folder)
 
 
