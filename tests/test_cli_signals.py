@@ -40,7 +40,7 @@ def running(child, own_log, tmp_path):
 
 def wait_for_states(tmp_path, number):
     """Waits until the state was saved so often again."""
-    (seen, deadline) = (set(), time.monotonic() + 60)
+    (seen, deadline) = (set(), time.monotonic() + 180)
     while len(seen) < number and time.monotonic() < deadline:
         seen |= {path.stat().st_mtime_ns for path in tmp_path.glob("results/checkpoints/*.safetensors")}
         time.sleep(0.01)
@@ -49,7 +49,7 @@ def wait_for_states(tmp_path, number):
 
 def ends(process):
     """Whether it ends as Ctrl-C ends it."""
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=180)
     return process.returncode == 130 and "stopped; saved. To go on, type: " in said
 
 
