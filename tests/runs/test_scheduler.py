@@ -12,7 +12,6 @@ from distributed.comm import CommClosedError
 from sysid_tbptt.errors import EngineError
 from sysid_tbptt.runs import bundle as bundle_module
 from sysid_tbptt.runs import cluster as cluster_module
-from sysid_tbptt.runs import connection
 from sysid_tbptt.runs import scheduler as scheduler_module
 from sysid_tbptt.runs.bundle import Bundle
 from sysid_tbptt.runs.connection import Cluster, connect
@@ -101,7 +100,6 @@ def short_lived(monkeypatch):
     """A cluster in this process, looked at without pause."""
     for name, seconds in (("_LOOK_SECONDS", 0.01), ("_MISS_SECONDS", 0.0), ("_GRACE_SECONDS", 1.0)):
         monkeypatch.setattr(cluster_module, name, seconds)
-    monkeypatch.setattr(connection, "_CONNECT_SECONDS", 1)
     with (
         LocalCluster(
             n_workers=1, processes=False, threads_per_worker=1, protocol="tcp", dashboard_address=":0"
@@ -109,7 +107,7 @@ def short_lived(monkeypatch):
         connect(local.scheduler_address) as cluster,
     ):
         cluster.client.wait_for_workers(1)
-        cluster.client.cluster = local
+        cluster.client.cluster, cluster.client._timeout = local, 1  # tries to connect again for a second
         yield cluster
 
 
