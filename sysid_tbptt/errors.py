@@ -36,7 +36,7 @@ class StoreError(SysidError):
     """The results folder cannot be read or written."""
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """An error of somebody else's code: its type, and what it says, in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 

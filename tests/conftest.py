@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,9 @@ from sysid_tbptt.data import cache
 from sysid_tbptt.data.series import Dataset, Series, Units
 from sysid_tbptt.training.job import Job
 from sysid_tbptt.training.trainer import make_job
+
+FOREGROUND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""A shell script starts what it runs in the background with SIGINT ignored, and children inherit that."""
 
 
 def first_order(length: int, n_u: int, n_y: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,3 +114,20 @@ def runs(own_log: Path) -> Callable[..., list[RunConfig]]:
         return [config_of(dataset=str(own_log), split="file", burn_in=m, **changes) for m in burn_ins]
 
     return make
+
+
+@pytest.fixture
+def child() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts Python code in a process group of its own, by default as from a terminal; ends all groups at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str, *arguments: str, prelude: str = FOREGROUND, **options: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", f"{prelude}\n{code}", *arguments]
+        started.append(subprocess.Popen(command, start_new_session=True, text=True, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

@@ -79,9 +79,8 @@ def test_a_user_who_is_not_told_counts_as_a_loss(trial, tmp_path):
 
 
 @pytest.fixture
-def started(trial, tmp_path, monkeypatch):
+def started(trial, tmp_path, child, monkeypatch):
     """Puts other programs, each with what it has said, in the place of the runs that a trial starts in turn."""
-    processes = []
 
     def started(*programs):
         left = list(programs)
@@ -90,15 +89,11 @@ def started(trial, tmp_path, monkeypatch):
             program, said = left.pop(0)
             trial.output.append(tmp_path / f"{len(trial.output)}.txt")
             trial.output[-1].write_text(said)
-            processes.append(subprocess.Popen([sys.executable, "-c", program], start_new_session=True))
-            return processes[-1]
+            return child(program)
 
         monkeypatch.setattr(trial, "start", start)
 
-    yield started
-    for process in processes:
-        process.kill()
-        process.wait()
+    return started
 
 
 HANGS = ("import time; time.sleep(20)", "")
@@ -123,19 +118,16 @@ def test_a_run_that_hangs_ends_the_program(name, trial, started):
     ids=["all are done", "as many as workers", "more than workers", "told"],
 )
 def test_a_worker_that_is_killed_while_there_is_work_must_be_missed(
-    done, n_workers, said, lost, trial, started, monkeypatch
+    done, n_workers, said, lost, trial, started, child, monkeypatch
 ):
     import fault_kinds
 
     rewrite(trial, lambda text: "".join(text.splitlines(keepends=True)[:done]))
-    workers = [subprocess.Popen(["sleep", "20"]) for _ in range(n_workers)]
+    workers = [child("import time; time.sleep(20)") for _ in range(n_workers)]
     monkeypatch.setattr(fault_kinds, "workers_of", lambda _: [worker.pid for worker in workers])
     started(("import time; time.sleep(1.5)", said))
     fault_kinds.kill_worker(trial)
     assert trial.lost == lost
-    for worker in workers:
-        worker.kill()
-        worker.wait()
 
 
 @pytest.mark.parametrize(("told", "tries", "lost"), [("", 2, 1), ("so", 2, 0), ("", 1, 0)])

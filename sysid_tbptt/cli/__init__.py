@@ -27,8 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit code."""
     options = parser().parse_args(arguments)
     errors = Console(stderr=True)
-    for ending in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        signal.signal(ending, _interrupt)
+    _end_in_order()
     try:
         return int(options.command(options))
     except SysidError as error:
@@ -49,6 +48,14 @@ def parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         command.add(commands)
     return top
+
+
+def _end_in_order() -> None:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does. A SIGHUP that is ignored from the start stays ignored: nohup."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        signal.signal(hang_up, _interrupt)
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -16,15 +16,20 @@ def add(commands: Any) -> None:
         "choose", help="write the suite of the settings that validated best among the records of another suite"
     )
     command.add_argument("search", metavar="SEARCH", help="name of the suite whose records to choose among")
-    command.add_argument("suite", metavar="SUITE", help="TOML file to write; its stem is the suite's name")
+    command.add_argument(
+        "suite",
+        metavar="SUITE",
+        help="TOML file to write; its stem is the suite's name. An existing file is replaced only if `choose` wrote it "
+        "and it was not changed since",
+    )
     command.add_argument("--seeds", type=positive, default=10, metavar="K", help="seeds of each setting (default: 10)")
     add_results(command)
     command.set_defaults(command=_choose)
 
 
 def _choose(options: argparse.Namespace) -> int:
-    from ..runs.atomic import write_whole
     from ..runs.finals import final_suite
+    from ..runs.sealed import write_sealed
     from ..runs.store import Store
 
     records = [record for record in Store(options.results).records() if record.config.suite == options.search]
@@ -33,6 +38,6 @@ def _choose(options: argparse.Namespace) -> int:
             f"{options.results}: no record of a suite '{options.search}' to choose among; `sysid-tbptt run` makes them"
         )
     path = Path(options.suite)
-    write_whole(path, final_suite(records, search=options.search, name=path.stem, seeds=options.seeds).encode())
+    write_sealed(path, final_suite(records, search=options.search, name=path.stem, seeds=options.seeds))
     print(f"written: {path}")
     return OK

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ConfigError
 from .options import positive
 from .printing import OK, print_table
-from .trained import Trained, add_weights, load_trained
+from .trained import Trained, add_weights, load_trained, tell_origin
 
 
 def add(commands: Any) -> None:
@@ -34,6 +34,7 @@ def _score(options: argparse.Namespace) -> int:
         print(json.dumps(told, indent=1, ensure_ascii=False))
     else:
         _print_scores(about, metrics)
+    tell_origin(trained, options.weights)
     return OK
 
 

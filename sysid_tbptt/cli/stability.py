@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .options import add_results, positive, whole
+from .options import positive, whole
 from .printing import OK, print_table
-from .trained import Trained, add_weights, load_trained
+from .trained import Trained, add_weights, load_trained, tell_origin
 
 if TYPE_CHECKING:
     from ..runs.record import RunRecord
@@ -30,7 +30,6 @@ def add(commands: Any) -> None:
         help="measure how fast a trained network forgets its state, lambda, and the m that the paper's bound prefers",
     )
     add_weights(command, needs_dataset=False)
-    add_results(command)
     command.add_argument(
         "--seq-len", type=positive, nargs="+", metavar="N", help="windows to tell the m of (default: the run's own)"
     )
@@ -74,6 +73,7 @@ def _stability(options: argparse.Namespace) -> int:
         print(json.dumps(answer, indent=1, ensure_ascii=False))
     else:
         _print(answer, kept)
+    tell_origin(trained, options.weights)
     return OK
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import positive
+from .options import add_results, positive
+from .printing import printable
 
 if TYPE_CHECKING:
     import torch
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """The module, what it is by name and width, and the data."""
+    """The module, what it is by name and width, the data, and whether it is known to be trained on them."""
 
     module: torch.nn.Module
     data: Dataset
@@ -24,12 +27,18 @@ class Trained:
     hidden_size: int
     num_layers: int
     init_outputs: int
+    known: bool
 
 
 def add_weights(command: argparse.ArgumentParser, *, needs_dataset: bool) -> None:
     """The weights, and what tells their model and data."""
     command.add_argument("weights", metavar="WEIGHTS", help="safetensors file, torch's names of the weights")
-    command.add_argument("--dataset", required=needs_dataset, help="data set by name")
+    command.add_argument(
+        "--dataset",
+        required=needs_dataset,
+        help="data set that the weights were trained on, by name: its training part gives the scaling; another one is "
+        "refused where the file, or the record of its run, says what it was trained on",
+    )
     command.add_argument("--split", help="named cut (default: the data set's first)")
     command.add_argument("--horizon", type=positive, metavar="P", help="forecast steps it was trained to give")
     command.add_argument("--model", help="model by name (default: read from the weights of an rnn, gru or lstm)")
@@ -38,23 +47,29 @@ def add_weights(command: argparse.ArgumentParser, *, needs_dataset: bool) -> Non
     command.add_argument(
         "--init-outputs", type=positive, metavar="K", help="measured outputs it was trained to start from (default: 0)"
     )
+    add_results(command)
 
 
 def load_trained(options: argparse.Namespace) -> Trained:
     """What the options of `add_weights` name.
 
+    Weights of unknown origin are taken for weights of the data set that is named.
+
     Raises:
+        ConfigError: the weights were trained on other data.
         DataError: the data set cannot be had.
         ModelError: the weights cannot be read, or do not fit the model.
     """
     from ..registry import load_dataset
+    from ..runs.origin import check_origin, read_origin
     from ..seeding import seeded
     from ..training.building import built
     from ..training.inputs import width
-    from ..training.weights import check_sizes, n_layers, put_weights, read_weights, seed_of, zoo_shape
+    from ..training.weights import check_sizes, n_layers, put_weights, read_weights, zoo_shape
 
     data = load_dataset(options.dataset, options.split, options.horizon)
     weights = read_weights(options.weights)
+    known = check_origin(Path(options.weights), data, named=options.dataset, results=Path(options.results))
     name, hidden_size, num_layers = options.model, options.hidden_size, options.num_layers or n_layers(weights)
     init_outputs = options.init_outputs or 0
     if name is None or hidden_size is None:
@@ -64,7 +79,16 @@ def load_trained(options: argparse.Namespace) -> Trained:
     if ":" not in name:  # what code of the user's own does with its sizes is not known
         check_sizes(weights, options.weights, model=name, **sizes)
     n_in, n_steps = width(data.n_u, data.n_y, init_outputs), min(map(len, (*data.train, *data.val, *data.test)))
-    with seeded(seed_of(options.weights)):
+    origin = read_origin(Path(options.weights))
+    with seeded(origin.seed if origin else 0):  # a module may draw constants outside its state_dict
         module = built(name, n_in=n_in, n_y=data.n_y, n_steps=n_steps, **sizes)
     put_weights(module, weights, options.weights)
-    return Trained(module, data, name, hidden_size, num_layers, init_outputs)
+    return Trained(module, data, name, hidden_size, num_layers, init_outputs, known)
+
+
+def tell_origin(trained: Trained, weights: str) -> None:
+    """Says on the error stream that the numbers rest on the user's word, where it is not known what data the weights
+    were trained on."""
+    if not trained.known:
+        told = f"note: {weights} does not say what it was trained on; the numbers hold only if that was"
+        print(printable(f"{told} '{trained.data.name}' ({trained.data.split} split)"), file=sys.stderr)

@@ -9,8 +9,10 @@ from pathlib import Path
 from ..errors import StoreError
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, instead: str = "choose another --results folder") -> None:
     """Replaces the file by ``content``, by way of a temporary file in the same folder.
+
+    ``instead`` is what an error says to do where the disk cannot be freed or unlocked.
 
     Raises:
         StoreError: it cannot be written; the file is then as it was before.
@@ -26,7 +28,7 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot be written ({error.strerror}); free or unlock the disk, or choose another --results folder"
+            f"{path}: cannot be written ({error.strerror}); free or unlock the disk, or {instead}"
         ) from error
     finally:
         with suppress(OSError):  # gone already, or its folder cannot be written

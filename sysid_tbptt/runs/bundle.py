@@ -19,10 +19,11 @@ from distributed import Queue, Variable, get_client, get_worker
 
 from ..config import ALGORITHM_VERSION, REVISIONS, RunConfig, algorithm_version
 from ..data.series import Dataset
-from ..errors import DataError, EngineError, one_line
+from ..errors import DataError, EngineError, StoreError, one_line
 from ..registry import at_hand
 from ..training.engines import load_engine
 from .provenance import versions
+from .scheduler import DASK_ERRORS
 from .worker import Task, perform
 
 BUNDLE_SECONDS = 60.0
@@ -174,7 +175,15 @@ class _Line:
         self.key, self.steps_s, self.told = self.worker.get_current_task(), bundle.steps_s, 0.0
 
     def put(self, kind: Kind, payload: Any) -> None:
-        self.queue.put([*self.head, kind, self.run_id, payload])
+        """Sends a message.
+
+        Raises:
+            StoreError: the scheduler does not take it, which is not the run's fault.
+        """
+        try:
+            self.queue.put([*self.head, kind, self.run_id, payload])
+        except DASK_ERRORS as error:
+            raise StoreError(f"the driver cannot be reached ({one_line(error)})") from error
 
     def begin(self, _slot: int) -> None:
         self.put("begun", None)

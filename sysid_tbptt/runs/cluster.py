@@ -10,18 +10,21 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from distributed import Future, KilledWorker, Queue, Variable
-
-from ..errors import EngineError, StoreError, one_line
+from ..errors import EngineError, StoreError, SysidError, one_line
 from ..registry import data_of
 from .atomic import write_whole
-from .bundle import Bundle, Message, Spoilt, bundles, perform_bundle
+from .bundle import Bundle, Message, Spoilt, bundles
 from .connection import Cluster
 from .executors import OnRecord, OnSteps, Tell
 from .record import RunRecord
 from .retries import TRIES, Retries
+from .scheduler import Scheduler, WorkersDied
 from .worker import Task, failure
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 _LOOK_SECONDS, _MISS_SECONDS, _GRACE_SECONDS, _WAIT_SECONDS = 0.25, 1.0, 15.0, 30.0
 
@@ -66,7 +69,8 @@ def execute(
             time.sleep(_LOOK_SECONDS)
             desk.look()
     except BaseException:
-        desk.stop()
+        with suppress(EngineError):  # what ended the call is raised
+            desk.stop()
         raise
     finally:
         desk.close()
@@ -113,13 +117,13 @@ class _Desk:
     inbox: deque[Message] = field(default_factory=deque)
     states: dict[str, bytes] = field(default_factory=dict)
     retries: Retries = field(default_factory=Retries)
-    given: dict[str, Variable] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
     name: str = field(default_factory=lambda: f"sysid-tbptt-{uuid.uuid4().hex}")
     number: itertools.count[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self.client, self.workers = self.cluster.client, self.cluster.workers
-        self.queue = Queue(self.name, client=self.client)
+        self.workers = self.cluster.workers
+        self.scheduler = Scheduler(self.cluster.client, self.name)
 
     def send(self, tasks: Iterable[Task], *, again: bool = False, avoid: Iterable[str] = ()) -> None:
         """Hands a bundle to the cluster, if there is a choice to other workers than those to ``avoid``; what is sent
@@ -132,20 +136,14 @@ class _Desk:
             self.held.append((tasks, again, avoid))
             return
         name = f"{self.name}-{next(self.number)}"
-        future = self.client.submit(
-            perform_bundle,
-            self._bundle(name, tasks),
-            key=name,
-            pure=False,
-            priority=int(again),
-            resources=dict(self.cluster.resources) or None,
-            workers=list(only_on) or None,
+        future = self.scheduler.submit(
+            self._bundle(name, tasks), priority=int(again), resources=self.cluster.resources, workers=only_on
         )
         self.flights[name] = _Flight(future, tasks, again, avoid, only_on)
 
     def look(self) -> None:
         """Takes what the workers have sent, and the bundles that came to grief."""
-        ended = [name for name, flight in self.flights.items() if flight.future.done()]
+        ended = [name for name, flight in self.flights.items() if self.scheduler.has_ended(flight.future)]
         self.unknown = False
         self._hear()
         for name in ended:
@@ -156,37 +154,38 @@ class _Desk:
             self._look_at_workers()
 
     def stop(self) -> None:
-        """Lets the runs under way send their states, and keeps what can be kept."""
-        if self.client.status != "running":
+        """Lets the runs under way send their states, and keeps what can be kept.
+
+        Raises:
+            EngineError: the scheduler is gone.
+        """
+        if not self.scheduler.running:
             return
         self.stopping = True
-        answering = {
-            name for name, flight in self.flights.items() if flight.worker in self.workers and not flight.future.done()
-        }
-        self.client.cancel([flight.future for flight in self.flights.values()])
+        answering = {name for name, flight in self.flights.items() if self._answers(flight)}
+        self.scheduler.cancel(flight.future for flight in self.flights.values())
         deadline = time.monotonic() + _GRACE_SECONDS
         while True:
-            with suppress(StoreError, EngineError):  # what stopped the call is raised
+            with suppress(StoreError):  # what ended the call is raised
                 self._hear()
             if not answering & self.flights.keys() or time.monotonic() > deadline:
                 break
             time.sleep(_LOOK_SECONDS)
 
+    def _answers(self, flight: _Flight) -> bool:
+        return flight.worker in self.workers and not self.scheduler.has_ended(flight.future)
+
     def close(self) -> None:
-        """Leaves nothing on the cluster: a queue is there until all who opened it let go, of whom some are dead."""
-        if self.client.status == "running":
-            with suppress(OSError, EngineError):  # the scheduler has just gone
-                for variable in self.given.values():
-                    variable.delete()
-                self.inbox += self._sent()
+        """Leaves nothing on the cluster, unless the scheduler is gone."""
+        if self.scheduler.running:
+            with suppress(EngineError):
+                self.inbox += self.scheduler.received()
                 self.starts += sum(kind == "taken" for _, _, kind, *_ in self.inbox)
-                for _ in range(1 + self.starts):
-                    self.queue.close()
+                self.scheduler.clear(1 + self.starts)
 
     def _bundle(self, name: str, tasks: tuple[Task, ...]) -> Bundle:
         revision = data_of(tasks[0].config).revision
-        held_by = self.given[revision].name if revision in self.given else None
-        return Bundle(name, self.name, tasks, revision, held_by, self.steps_s, self._states(tasks))
+        return Bundle(name, self.name, tasks, revision, self.given.get(revision), self.steps_s, self._states(tasks))
 
     def _states(self, tasks: Iterable[Task]) -> dict[str, bytes]:
         for task in tasks:
@@ -197,28 +196,18 @@ class _Desk:
     # What workers say
 
     def _hear(self) -> None:
-        """Takes all that was sent, also where a file cannot be written."""
+        """Takes all that was sent, even if a file cannot be written or the scheduler is gone."""
         steps: dict[str, int] = {}
-        troubles: list[StoreError] = []
-        self.inbox += self._sent()
+        troubles: list[SysidError] = []
+        self.inbox += self.scheduler.received()
         while self.inbox:
             try:
                 self._take(self.inbox.popleft(), steps)
-            except StoreError as error:
+            except (StoreError, EngineError) as error:
                 troubles.append(error)
         self.on_steps(steps)
         if troubles:
             raise troubles[0]
-
-    def _sent(self) -> list[Message]:
-        try:
-            return list(map(tuple, self.queue.get(batch=True)))
-        except Exception as error:
-            if self.client.status == "running":
-                raise
-            raise EngineError(
-                f"the cluster's scheduler is gone ({one_line(error)}); what it sent is saved: the same command goes on"
-            ) from error
 
     def _take(self, message: Message, steps: dict[str, int]) -> None:
         name, start, kind, run_id, payload = message
@@ -276,9 +265,9 @@ class _Desk:
         """Sends a bundle again, from now on with its data set: to begin with, workers look for it where they are."""
         data = data_of(flight.tasks[0].config)
         if data.revision not in self.given:
-            variable = Variable(f"{self.name}-data-{data.revision}", client=self.client)
-            variable.set(pickle.dumps(data))
-            self.given[data.revision] = variable
+            name = f"{self.name}-data-{data.revision}"
+            self.scheduler.give(name, pickle.dumps(data))
+            self.given[data.revision] = name
         self.send(flight.tasks, again=True, avoid=flight.avoid)
 
     # Bundles that end
@@ -290,7 +279,7 @@ class _Desk:
             if flight.start and flight.worker not in self.workers:
                 self._take_back(name, died=True)
             elif not flight.start and self.retries.choice(flight.avoid, self.workers) != flight.only_on:
-                flight.future.cancel()
+                self.scheduler.cancel([flight.future])
                 self.send(self.flights.pop(name).tasks, again=flight.again, avoid=flight.avoid)
         held, self.held = self.held, []
         for tasks, again, avoid in held:
@@ -311,17 +300,17 @@ class _Desk:
         """Sends again what a bundle has left: alone the run that its worker died at, the others as they were. What was
         cancelled, or was at a worker that left in good order, is nobody's fault."""
         flight = self.flights.pop(name)
-        error = None if died or flight.future.status != "error" else flight.future.exception()
-        flight.future.cancel()
+        error = None if died else self.scheduler.error_of(flight.future)
+        self.scheduler.cancel([flight.future])
         away = {task.run_id for other in self.flights.values() for task in other.tasks}
         rest = [task for task in flight.tasks if task.run_id in self.left and task.run_id not in away]
         if not rest or self.stopping:
             return
-        died = died and not self._has_left(flight.worker)
+        died = died and not self.scheduler.sent_away(flight.worker)
         worker, reason = flight.worker, _DIED if died else _LET_GO
         if isinstance(error, Spoilt):
             worker, reason = error.args
-        elif error is not None and not isinstance(error, KilledWorker):
+        elif error is not None and not isinstance(error, WorkersDied):
             reason = one_line(error)
         self.tell(f"{worker or 'a worker'}: {reason}; {len(rest)} runs go elsewhere")
         if error is not None:
@@ -334,11 +323,6 @@ class _Desk:
             del self.left[suspect.run_id]
         if others := [task for task in rest if task is not suspect]:
             self.send(others, again=True, avoid=flight.avoid if error is None else flight.avoid | {worker})
-
-    def _has_left(self, worker: str) -> bool:
-        """Whether it was sent away, as an adaptive cluster does."""
-        events = [told for _, told in self.client.get_events(worker) if told.get("action") == "remove-worker"]
-        return any(told.get("expected") for told in events)
 
     def _blame(self, worker: str, reason: str) -> None:
         """Gives no more to a worker that fails bundle after bundle; those that nobody knows end the call."""

@@ -15,6 +15,7 @@ from .. import limits
 from ..errors import ConfigError, EngineError, abridged, complaints, one_line
 from ..training.engines import load_engine
 from .local_workers import LOCAL, kept_alive
+from .scheduler import DASK_ERRORS, answered
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -36,12 +37,23 @@ class Cluster:
     awaited: int = 0
 
     @property
+    @answered
     def address(self) -> str:
+        """Where the scheduler listens.
+
+        Raises:
+            EngineError: it is gone.
+        """
         return str(self.client.scheduler_info()["address"])
 
     @property
+    @answered
     def workers(self) -> dict[str, int]:
-        """Threads of the workers that are there and have the resources, by address."""
+        """Threads of the workers that are there and have the resources, by address.
+
+        Raises:
+            EngineError: the scheduler is gone.
+        """
         threads = dict(self.client.nthreads())
         if not self.resources:
             return threads
@@ -118,9 +130,9 @@ def connect(
     with _started(scheduler, workers, file, resources) as (there, awaited):
         try:
             client = distributed.Client(there, timeout=_CONNECT_SECONDS, set_as_default=False)
-        except Exception as error:  # of an address that is none, or of a transport that is not installed or set up
+        except DASK_ERRORS as error:  # also where a transport is not installed or set up
             raise EngineError(f"no scheduler answers at {there} ({one_line(error)}); is it running?") from error
-        with client:
+        with _closing(client):
             yield Cluster(client, resources, awaited)
 
 
@@ -162,10 +174,14 @@ def _local(workers: int, resources: Mapping[str, float]) -> Iterator[Any]:
         security = Security.temporary()
     except ImportError as error:
         raise EngineError(f"{one_line(error)}: pip install 'sysid-tbptt[cluster]'") from error
-    with (
-        LocalCluster(
+    try:
+        local = LocalCluster(
             n_workers=0, processes=False, host=LOCAL, dashboard_address=f"{LOCAL}:0", protocol="tls", security=security
-        ) as cluster,
+        )
+    except DASK_ERRORS as error:
+        raise EngineError(f"no cluster can be started on this machine ({one_line(error)})") from error
+    with (
+        _closing(local) as cluster,
         kept_alive(cluster.scheduler_address, security, workers, resources, lambda: len(cluster.scheduler.workers)),
     ):
         yield cluster
@@ -175,14 +191,44 @@ def _local(workers: int, resources: Mapping[str, float]) -> Iterator[Any]:
 def _described(description: _Description, file: Path) -> Iterator[Any]:
     with ExitStack() as stack:
         try:
-            cluster = stack.enter_context(_class(description.cluster)(**description.options))
+            cluster = stack.enter_context(_closing(_class(description.cluster)(**description.options), file))
             if description.adapt is not None:
                 cluster.adapt(**description.adapt)
             else:
                 cluster.scale(description.jobs or 1)
-        except Exception as error:  # whatever somebody else's class raises
+        except DASK_ERRORS as error:  # whatever somebody else's class raises
             raise ConfigError(f"{file}: '{description.cluster}' cannot be started ({one_line(error)})") from error
         yield cluster
+
+
+@contextmanager
+def _closing(started: Any, file: Path | None = None) -> Iterator[Any]:
+    """Enters a client or a cluster for the time of the block.
+
+    An error when it is closed is lost: the scheduler is gone, or what ended the block matters more. But jobs that a
+    ``file`` started may go on, and cost.
+
+    Raises:
+        EngineError: the cluster of a file cannot be closed after a block that ended well.
+    """
+    entered = started.__enter__()
+    try:
+        yield entered
+    except BaseException:
+        _close(started)
+        raise
+    error = _close(started)
+    if error is not None and file is not None:
+        said = f"the runs are done, but the cluster cannot be closed ({one_line(error)}); end its jobs by hand"
+        raise EngineError(f"{file}: {said}") from error
+
+
+def _close(started: Any) -> BaseException | None:
+    try:
+        started.__exit__(None, None, None)
+    except DASK_ERRORS as error:
+        return error
+    return None
 
 
 def _class(name: str) -> Any:

@@ -13,12 +13,13 @@ from typing import Any
 from ..config import RunConfig
 from .choice import Setting, choose, eligible, settings
 from .record import RunRecord
+from .sealed import sealed
 
 _Model = tuple[str, str, str]
 
 
 def final_suite(records: Iterable[RunRecord], *, search: str, name: str, seeds: int) -> str:
-    """The text of the TOML file of a suite made of the records of suite ``search``.
+    """The text of the TOML file of a suite made of the records of suite ``search``, sealed (see `sealed`).
 
     It has one group a data set and model, sorted by their names. A model that is solved in closed form has one run;
     the others have the seeds 0 to ``seeds`` - 1.
@@ -32,7 +33,7 @@ def final_suite(records: Iterable[RunRecord], *, search: str, name: str, seeds: 
         f"# Written by `sysid-tbptt choose {search}`: change the search, not this file.\n"
         f"name = {_toml(name)}\ndescription = {_toml(description)}\n"
     )
-    return "\n".join([head, *(_group(models[model], seeds) for model in sorted(models))])
+    return sealed("\n".join([head, *(_group(models[model], seeds) for model in sorted(models))]))
 
 
 def _group(tried: Sequence[Setting], seeds: int) -> str:

@@ -19,6 +19,7 @@ from ..training.trainer import Outcome, make_job, run
 from ..training.windows import n_long_enough
 from .atomic import write_whole
 from .checkpoint import Checkpoint, Spent
+from .origin import Origin
 from .predictions import write_predictions
 from .provenance import provenance, versions
 from .record import Loss, Optimum, RunRecord, Time
@@ -126,7 +127,8 @@ class _Sitting:
         if self.task.weights:
             from ..training.weights import weights_file
 
-            write_whole(self.task.weights, weights_file(outcome.trained.weights, self.task.config.seed))
+            origin = Origin.of(self.task.config, self.task.run_id, data.revision)
+            write_whole(self.task.weights, weights_file(outcome.trained.weights, origin.metadata()))
         if self.task.predictions and outcome.y_hat:
             write_predictions(self.task.predictions, data.test, outcome.y_hat)
 

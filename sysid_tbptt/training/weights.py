@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.numpy import load, save
 from safetensors.torch import load_file
 from torch.nn.parameter import is_lazy
@@ -34,8 +33,6 @@ _MAY_HOLD = (
 )
 
 Weights = dict[str, torch.Tensor]
-
-_SEED = "seed"
 
 
 def weights_of(module: torch.nn.Module) -> dict[str, np.ndarray]:
@@ -78,7 +75,7 @@ def _lost(module: torch.nn.Module) -> str | None:
     """What does not come back from a file; None if all does."""
     try:
         weights = weights_of(module)
-        again = module_with(module, load(weights_file(weights, 0)))
+        again = module_with(module, load(weights_file(weights)))
         back = weights_of(again)
     except Exception as error:  # of deepcopy, of safetensors, or of the module's own hooks
         return one_line(error)
@@ -88,20 +85,10 @@ def _lost(module: torch.nn.Module) -> str | None:
     return f"load_state_dict changes {listed(changed)}" if changed else None
 
 
-def weights_file(weights: Mapping[str, np.ndarray], seed: int) -> bytes:
-    """The content of a safetensors file; ``seed`` is that of the run, see `seed_of`."""
+def weights_file(weights: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The content of a safetensors file with these metadata."""
     arrays = {name: array.copy(order="C") for name, array in weights.items()}
-    return save(arrays, metadata={_SEED: str(seed)})
-
-
-def seed_of(path: str | Path) -> int:
-    """The seed of the run that wrote a file which `read_weights` takes; 0 where the file does not say.
-
-    A module that draws constants outside its state_dict needs it to be built as it was.
-    """
-    with safe_open(path, framework="numpy") as file:
-        told = (file.metadata() or {}).get(_SEED, "0")
-    return int(told) if told.isdecimal() and len(told) < 20 and int(told) < 2**63 else 0
+    return save(arrays, metadata=dict(metadata or {}) or None)
 
 
 def read_weights(path: str | Path) -> Weights:

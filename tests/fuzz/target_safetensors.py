@@ -10,6 +10,7 @@ from safetensors.numpy import save
 
 from sysid_tbptt.models.rnn import Recurrent
 from sysid_tbptt.runs.checkpoint import Checkpoint
+from sysid_tbptt.runs.origin import Origin, read_origin
 from sysid_tbptt.training.weights import n_layers, put_weights, read_weights, zoo_shape
 from tests.fuzz.mutations import safetensors_header as mutate
 
@@ -37,7 +38,8 @@ def seeds() -> list[bytes]:
         arrays = {name: np.ones_like(tensor.numpy()) for name, tensor in module.state_dict().items()}
         found.append(save(arrays))
     state = {"spent": np.array((1.5, 0.5)), "step": np.array(3), "w": np.zeros((2, 2), np.float32)}
-    return [*found, save(state, metadata={"mark": MARK})]
+    origin = Origin(run_id="0a", dataset="silverbox", split="paper", horizon=None, revision="0b")
+    return [*found, save(arrays, metadata=origin.metadata()), save(state, metadata={"mark": MARK})]
 
 
 def fuzz(data: bytes, folder: Path) -> None:
@@ -48,6 +50,7 @@ def fuzz(data: bytes, folder: Path) -> None:
     if state is not None:
         return
     weights = read_weights(path)
+    read_origin(path)
     cell, hidden_size = zoo_shape(weights, path)
     module = Recurrent(cell, n_u=1, n_y=1, hidden_size=hidden_size, num_layers=n_layers(weights))
     put_weights(module, weights, path)

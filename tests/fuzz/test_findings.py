@@ -33,7 +33,7 @@ from sysid_tbptt.runs.record import RunRecord
 from sysid_tbptt.runs.stability import read_stability
 from sysid_tbptt.runs.store import Store, locked
 from sysid_tbptt.suite import Suite
-from sysid_tbptt.training.weights import check_sizes, n_layers, put_weights, read_weights, seed_of
+from sysid_tbptt.training.weights import check_sizes, n_layers, put_weights, read_weights
 from tests.fuzz import target_estimate, target_log, target_mat, target_series
 from tests.fuzz.sandbox import CANARY
 from tests.report.made_up import html_of, record, stored, study
@@ -486,13 +486,6 @@ def test_weights_take_the_place_of_their_own_kind_of_numbers(dtype, size, tmp_pa
 def test_weights_of_a_type_that_no_run_writes_are_refused(dtype, tmp_path):
     with pytest.raises(ModelError, match="w: the type must be one of bool, int8, "):
         read_weights(tensors(tmp_path / "a.safetensors", w=(dtype, [1], 1)))
-
-
-@pytest.mark.parametrize("told", ["", "-1", "x", "9" * 30, "²"])
-def test_a_seed_that_is_not_one_is_not_taken(told, tmp_path):
-    path = tmp_path / "a.safetensors"
-    path.write_bytes(save({"w": np.zeros(1)}, metadata={"seed": told}))
-    assert seed_of(path) == 0
 
 
 def test_layers_are_counted_by_weights_and_not_by_names(tmp_path):

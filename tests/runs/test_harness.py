@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -241,13 +240,19 @@ harness.train(configs, results={results!r}, engine="reference", workers={workers
 """
 
 
-def script(own_log, results, workers=1, steps=1500):
-    code = SCRIPT.format(cwd=str(Path.cwd()), log=str(own_log), results=str(results), workers=workers, steps=steps)
-    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True)
+@pytest.fixture
+def script(child, own_log):
+    """Starts the training of two runs of the log."""
+
+    def start(results, workers=1, steps=1500):
+        code = SCRIPT.format(cwd=str(Path.cwd()), log=str(own_log), results=str(results), workers=workers, steps=steps)
+        return child(code, stderr=subprocess.DEVNULL)
+
+    return start
 
 
-def kill_all(process, with_signal=signal.SIGKILL):
-    os.killpg(process.pid, with_signal)
+def kill_all(process):
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
@@ -256,12 +261,12 @@ def written_since(results, began):
 
 
 @pytest.mark.parametrize(("workers", "kills_wanted"), [(1, 3), (2, 2)], ids=["inline", "processes"])
-def test_killed_again_and_again_it_ends_with_the_same_records(workers, kills_wanted, runs, own_log, tmp_path):
+def test_killed_again_and_again_it_ends_with_the_same_records(workers, kills_wanted, runs, script, tmp_path):
     """Checkpoints are written without pause, so that kills fall into training and into writes alike."""
     results, rng, kills = tmp_path / "results", random.Random(workers), 0
     results.mkdir()
     while kills < kills_wanted:
-        process, began = script(own_log, results, workers), time.time()
+        process, began = script(results, workers), time.time()
         while process.poll() is None and not written_since(results, began):
             time.sleep(0.01)
         time.sleep(0.3 * rng.random())
@@ -270,7 +275,7 @@ def test_killed_again_and_again_it_ends_with_the_same_records(workers, kills_wan
         kill_all(process)
         kills += 1
     assert kills >= 2
-    assert script(own_log, results, workers).wait() == 0
+    assert script(results, workers).wait() == 0
     uninterrupted = quietly(runs(0, 3, steps=1500, validate_every=50))
     survivors = Store(results)
     assert survivors.damages == []
@@ -278,8 +283,8 @@ def test_killed_again_and_again_it_ends_with_the_same_records(workers, kills_wan
     assert list((results / "checkpoints").glob("*.safetensors")) == []
 
 
-def test_workers_end_when_the_process_that_waits_for_them_is_killed(own_log, tmp_path):
-    process, began = script(own_log, tmp_path, workers=2), time.time()
+def test_workers_end_when_the_process_that_waits_for_them_is_killed(script, tmp_path):
+    process, began = script(tmp_path, workers=2), time.time()
     while not written_since(tmp_path, began):
         time.sleep(0.01)
     process.kill()
@@ -299,8 +304,8 @@ def alive(group):
     return True
 
 
-def test_interrupt_saves_the_state_and_ends(own_log, tmp_path):
-    process, began = script(own_log, tmp_path, steps=1_000_000), time.time()
+def test_interrupt_saves_the_state_and_ends(script, tmp_path):
+    process, began = script(tmp_path, steps=1_000_000), time.time()
     while not written_since(tmp_path, began):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -371,14 +370,13 @@ with locked(sys.argv[1]):
 """
 
 
-def test_the_lock_of_a_run_that_is_killed_is_free(tmp_path):
-    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()) as holder:
-        assert holder.stdout.readline() == "locked\n"
-        with pytest.raises(StoreError, match="another run is writing here; wait for it"), locked(tmp_path):
-            pass
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
+def test_the_lock_of_a_run_that_is_killed_is_free(child, tmp_path):
+    holder = child(HOLDER, str(tmp_path), stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == "locked\n"
+    with pytest.raises(StoreError, match="another run is writing here; wait for it"), locked(tmp_path):
+        pass
+    holder.kill()
+    holder.wait()
     with locked(tmp_path):
         pass
 
