@@ -88,5 +88,6 @@ def load_trained(options: argparse.Namespace) -> Trained:
 def tell_origin(trained: Trained, weights: str) -> None:
     """Prints a note on the error stream if the weights file does not say which data it was trained on."""
     if not trained.known:
-        told = f"note: {weights} does not say what it was trained on; the numbers hold only if that was"
-        print(printable(f"{told} '{trained.data.name}' ({trained.data.split} split)"), file=sys.stderr)
+        data = f"'{trained.data.name}' ({trained.data.split} split)"
+        note = f"note: {weights} does not say what it was trained on; the numbers are right only for training on {data}"
+        print(printable(note), file=sys.stderr)
