@@ -14,7 +14,7 @@ ALGORITHM_VERSION = 1
 """Raised when the same config, a default included, would give other numbers than before; part of every run_id."""
 
 REVISIONS = {"arx": 1, "fir": 1}
-"""How often the numbers of one model alone changed; added to `ALGORITHM_VERSION`, so that other run_ids stay."""
+"""Number of changes that affected only the numbers of one model; added to `ALGORITHM_VERSION` for that model alone."""
 
 KERNELS: tuple[str, ...] = ("cpu",)
 """Engines with hand-written kernels, in the order of preference of ``auto``."""

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 _ALONE = threading.RLock()
-"""A process has one generator of each kind: threads take turns."""
+"""A process has one generator of each kind, so threads take turns."""
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds the three generators, and restores their states at the end. Other threads that need a seed wait.
+    """Seeds the three generators, and restores their states at the end. Other threads that enter it wait.
 
-    Torch's default type of numbers is restored too: code of a user that is imported or built here may set it.
+    Torch's default dtype is restored too, since a user's code may set it.
     """
     with _ALONE:
         before, dtype = generator_states(), torch.get_default_dtype()
@@ -47,7 +47,7 @@ def generator_states() -> dict[str, np.ndarray]:
 
 
 def set_generator_states(states: Mapping[str, np.ndarray]) -> None:
-    """Restores the states of `generator_states`; a generator that is not among them stays as it is."""
+    """Restores the states of `generator_states`; a generator without a state among them does not change."""
     if "rng" in states:
         torch.set_rng_state(torch.tensor(states["rng"]))
     if "rng.numpy" in states:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """The module, what it is by name and width, the data, and whether it is known to be trained on them."""
+    """The module with its name and sizes, the data, and whether they are known to be what it was trained on."""
 
     module: torch.nn.Module
     data: Dataset
@@ -53,7 +53,7 @@ def add_weights(command: argparse.ArgumentParser, *, needs_dataset: bool) -> Non
 def load_trained(options: argparse.Namespace) -> Trained:
     """What the options of `add_weights` name.
 
-    Weights of unknown origin are taken for weights of the data set that is named.
+    Weights of unknown origin are assumed to be trained on the data set that is named.
 
     Raises:
         ConfigError: the weights were trained on other data.
@@ -61,7 +61,7 @@ def load_trained(options: argparse.Namespace) -> Trained:
         ModelError: the weights cannot be read, or do not fit the model.
     """
     from ..registry import load_dataset
-    from ..runs.origin import check_origin, read_origin
+    from ..runs.origin import check_origin
     from ..seeding import seeded
     from ..training.building import built
     from ..training.inputs import width
@@ -69,7 +69,7 @@ def load_trained(options: argparse.Namespace) -> Trained:
 
     data = load_dataset(options.dataset, options.split, options.horizon)
     weights = read_weights(options.weights)
-    known = check_origin(Path(options.weights), data, named=options.dataset, results=Path(options.results))
+    origin = check_origin(Path(options.weights), data, named=options.dataset, results=Path(options.results))
     name, hidden_size, num_layers = options.model, options.hidden_size, options.num_layers or n_layers(weights)
     init_outputs = options.init_outputs or 0
     if name is None or hidden_size is None:
@@ -79,16 +79,15 @@ def load_trained(options: argparse.Namespace) -> Trained:
     if ":" not in name:  # what code of the user's own does with its sizes is not known
         check_sizes(weights, options.weights, model=name, **sizes)
     n_in, n_steps = width(data.n_u, data.n_y, init_outputs), min(map(len, (*data.train, *data.val, *data.test)))
-    origin = read_origin(Path(options.weights))
     with seeded(origin.seed if origin else 0):  # a module may draw constants outside its state_dict
         module = built(name, n_in=n_in, n_y=data.n_y, n_steps=n_steps, **sizes)
     put_weights(module, weights, options.weights)
-    return Trained(module, data, name, hidden_size, num_layers, init_outputs, known)
+    return Trained(module, data, name, hidden_size, num_layers, init_outputs, origin is not None)
 
 
 def tell_origin(trained: Trained, weights: str) -> None:
-    """Says on the error stream that the numbers rest on the user's word, where it is not known what data the weights
-    were trained on."""
+    """Prints a note on the error stream if the weights file does not say which data it was trained on."""
     if not trained.known:
-        told = f"note: {weights} does not say what it was trained on; the numbers hold only if that was"
-        print(printable(f"{told} '{trained.data.name}' ({trained.data.split} split)"), file=sys.stderr)
+        data = f"'{trained.data.name}' ({trained.data.split} split)"
+        note = f"note: {weights} does not say what it was trained on; the numbers are right only for training on {data}"
+        print(printable(note), file=sys.stderr)

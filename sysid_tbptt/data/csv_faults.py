@@ -1,7 +1,7 @@
-"""Why a file is not a CSV table as this package reads it, told by its text: the line, and what to do about it.
+"""Finds out from the text of a file why it is not a CSV table that this package reads: the line, and the remedy.
 
 A table has a header line that names the columns, then one line a row; cells are separated by commas, decimals by
-points. Here the text of a file that could not be read is looked at again, for what else it may be.
+points. These functions look again at the text of a file that could not be read, and find its actual form.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Row = tuple[int, list[str]]
 
 
 def fault(path: Path, columns: Sequence[str] = ()) -> str | None:
-    """What is wrong with the file, and the remedy; None if nothing is found. ``columns`` should be there."""
+    """What is wrong with the file, and the remedy; None if nothing is found. The file should have the ``columns``."""
     text = _text(path)
     lines = [(number, line) for number, line in _lines(text) if line.strip()]
     if not lines:

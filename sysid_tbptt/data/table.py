@@ -29,9 +29,9 @@ _MISSING = ("", "nan", "None", "<NA>", "NaT")
 
 
 def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """A CSV or Parquet file as it is, columns by the names in its first row or schema.
+    """The table in a CSV or Parquet file; its first row or schema names the columns.
 
-    ``columns`` are among those that should be there, which helps to say what is wrong with a file.
+    The file should have the ``columns``; they help to find out what is wrong with it.
     Blank lines before the header of a CSV file and at its end hold nothing; one in between is a row without values.
 
     Raises:
@@ -46,7 +46,7 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def is_file(path: Path) -> bool:
-    """Whether the file is there; False where no file can have such a name."""
+    """Whether the file exists; False where no file can have such a name."""
     try:
         return path.is_file()
     except OSError:
@@ -85,7 +85,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             if cells > limits.TABLE_CELLS:
                 raise ValueError(f"{cells} cells where at most {limits.TABLE_CELLS} are read")
             table = file.read()
-        table.validate(full=True)  # or else text that is no UTF-8 comes to light late
+        table.validate(full=True)  # finds text that is not UTF-8
         return table.to_pandas()
     except ImportError as error:
         raise DataError(

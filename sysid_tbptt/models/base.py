@@ -1,7 +1,7 @@
 """What a model must obey.
 
 Any ``torch.nn.Module`` that maps standardised inputs (B, N, n_u) to outputs (B, N, n_y), causally and from a zero
-state, can be trained; `sysid_tbptt.training.contract` tries it. Three further abilities are used where a module has
+state, can be trained; `sysid_tbptt.training.contract` checks that. Three further abilities are used where a module has
 them.
 """
 

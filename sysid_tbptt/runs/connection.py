@@ -205,8 +205,8 @@ def _described(description: _Description, file: Path) -> Iterator[Any]:
 def _closing(started: Any, file: Path | None = None) -> Iterator[Any]:
     """Enters a client or a cluster for the time of the block.
 
-    An error when it is closed is lost: the scheduler is gone, or what ended the block matters more. But jobs that a
-    ``file`` started may go on, and cost.
+    An error in closing is ignored if the scheduler is gone or the block itself failed. But jobs that a ``file`` started
+    may keep running, and cost money.
 
     Raises:
         EngineError: the cluster of a file cannot be closed after a block that ended well.

@@ -21,9 +21,9 @@ def file_name(*names: str) -> str:
     """The names, joined by ``-``, as one file name; different names have different file names on every file system.
 
     Letters and digits of every script are kept, and so are ``.``, ``_`` and ``-``. A hash of the names is added where
-    they are not kept as they are, and where they could be taken for other names: by a file system that ignores case
-    or Unicode normalization, by one that cannot store the name, or because a ``-`` may be part of a name or join two.
-    The result depends on the names alone, and not on which other names there are.
+    a character was replaced, and where the result is ambiguous: on a file system that ignores case or Unicode
+    normalization, on one that cannot store the name, or because a ``-`` may be part of a name or join two.
+    The result depends only on these names, and not on which other names exist.
     """
     whole = "-".join(names)
     plain = "".join(character if _is_kept(character) else "_" for character in whole).strip("._") or "_"

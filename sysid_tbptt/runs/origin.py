@@ -68,8 +68,8 @@ def read_origin(path: Path) -> Origin | None:
         raise ModelError(f"{path}: metadata '{KEY}': {said}; restore the file, or train its run again") from error
 
 
-def check_origin(path: Path, data: Dataset, *, named: str, results: Path) -> bool:
-    """Accepts weights that were trained on ``data``, which the user ``named``; returns whether that is known.
+def check_origin(path: Path, data: Dataset, *, named: str, results: Path) -> Origin | None:
+    """The origin of weights that were trained on ``data``, which the user ``named``; None if it is not known.
 
     A file without metadata is looked up in its own results folder and in ``results``.
 
@@ -81,7 +81,7 @@ def check_origin(path: Path, data: Dataset, *, named: str, results: Path) -> boo
     origin = read_origin(path) or next(_recorded(path, results), None)
     if origin is not None and not origin.is_of(data):
         raise ConfigError(f"{path}: {_mismatch(origin, data, named)}")
-    return origin is not None
+    return origin
 
 
 def _recorded(path: Path, results: Path) -> Iterator[Origin]:

@@ -25,7 +25,7 @@ _CONTRACT = (
     *("dataset", "split", "horizon", "model", "hidden_size", "num_layers"),
     *("seq_len", "init_mode", "init_outputs", "optimiser"),
 )
-"""What of a config decides how a module is called."""
+"""The fields of a config that decide how a module is called."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class _Planner:
         return self._engines[key]
 
     def _check(self, job: Job, data: Dataset, engine: Engine) -> None:
-        """Tries a module of the user's own, once for all runs that it serves in the same way."""
+        """Checks the contract of a user's module, once for all runs that call it in the same way."""
         key = tuple(getattr(job.config, name) for name in _CONTRACT)
         if job.cell is None and not is_built_in(job.config.model) and key not in self._checked:
             from ..training.contract import check
@@ -138,13 +138,13 @@ class _Planner:
 
 
 def _left_out(config: RunConfig, data: Dataset) -> str | None:
-    """The training records that give no subsequence, in a sentence; None if all give some."""
+    """A sentence that names the training records without a subsequence; None if there are none."""
     short = [f"'{series.name}' ({len(series)} samples)" for series in data.train if len(series) < config.seq_len]
     if not short:
         return None
     records = "record" if len(short) == 1 else "records"
-    said = f"is longer than the training {records} {listed(short)}, and training does without"
-    return f"{config.dataset}: seq_len={config.seq_len} {said}"
+    said = f"seq_len={config.seq_len} is longer than the training {records} {listed(short)}"
+    return f"{config.dataset}: {said}; training does not use {'it' if len(short) == 1 else 'them'}"
 
 
 def _queue(todo: Sequence[Planned]) -> list[Planned]:

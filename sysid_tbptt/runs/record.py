@@ -120,12 +120,12 @@ class RunRecord(BaseModel):
 
     @property
     def algorithm(self) -> Any:
-        """The algorithm version that the record names; this package's version where it names none."""
+        """The algorithm version in the record, by default that of this package."""
         return self.provenance.get("algorithm", algorithm_version(self.config.model))
 
     @property
     def current(self) -> bool:
-        """Whether it is of this package's algorithm version, so that it may stand beside the records of others."""
+        """Whether it has this package's algorithm version, so that it can be compared with other records."""
         return bool(self.algorithm == algorithm_version(self.config.model))
 
     @property

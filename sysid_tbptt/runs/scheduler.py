@@ -1,4 +1,4 @@
-"""All that this process asks of a Dask scheduler. If it is gone, an error of ours says so, whatever Dask raises."""
+"""All requests of this process to a Dask scheduler. They raise EngineError if it is gone, whatever Dask raises."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DASK_ERRORS = (Exception, asyncio.CancelledError)
 RuntimeError, KeyError, AttributeError, or asyncio's CancelledError, which is not an Exception."""
 
 _ANSWER_SECONDS = 300.0
-"""A scheduler that is only busy answers sooner; one that hangs never does."""
+"""Longest wait for an answer: a busy scheduler answers sooner, and one that hangs never answers."""
 
 
 class WorkersDied(Exception):

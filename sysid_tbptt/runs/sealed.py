@@ -29,7 +29,7 @@ def write_sealed(path: Path, text: str) -> None:
     """Writes a sealed text where no file is, or in place of a file that is still as it was sealed.
 
     Raises:
-        ConfigError: what is there was written by hand or changed since, is no plain file, or cannot be read.
+        ConfigError: the file was written by hand or changed since, is not a plain file, or cannot be read.
         StoreError: the file cannot be written; it is then as it was before.
     """
     _check_own(path)
@@ -41,7 +41,7 @@ def _seal(first: str, rest: str) -> str:
 
 
 def _check_own(path: Path) -> None:
-    """Accepts a path where nothing is, or a file that may be replaced."""
+    """Accepts a path without a file, or a file that may be replaced."""
     try:
         link = path.is_symlink()
         content = b"" if link else limits.read_bytes(path, limits.TOML_BYTES, ConfigError)

@@ -150,7 +150,7 @@ def _unreadable(path: Path, read: Callable[[Path], object]) -> str | None:
     """What is wrong with the content of a file; None if it is sound.
 
     Raises:
-        StoreError: this user may not read it, which is no fault of the content.
+        StoreError: this user may not read it, which is not a fault of the content.
     """
     try:
         with suppress(IsADirectoryError), path.open("rb"):

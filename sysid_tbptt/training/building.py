@@ -1,4 +1,4 @@
-"""A module as it is built for a run, and its outputs in evaluation."""
+"""How the module of a run is built, and its outputs in evaluation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ..registry import build_model, is_built_in
 from ..seeding import seeded
 
 TRIED_WINDOWS = 3
-"""Windows of the first call: unlike the number of steps, outputs or units of most models."""
+"""Windows of the first call: a number that differs from the steps, outputs and units of most models."""
 
 _OUTPUTS = (torch.float16, torch.float32, torch.float64)
 
 
 def built(name: str, *, n_in: int, n_y: int, hidden_size: int, num_layers: int, n_steps: int) -> torch.nn.Module:
-    """The module of that name, with the weights of lazy layers too: it was called once on ``n_steps`` long windows.
+    """The module of that name. A plug-in is called once on windows of ``n_steps`` steps, which builds lazy layers.
 
-    All weights are drawn from the global random generators; seed these first.
+    All weights are drawn from the global random generators; seed them first.
 
     Raises:
         ModelError: it cannot be built, does not take such inputs, or its outputs have the wrong shape or type.
@@ -35,9 +35,9 @@ def built(name: str, *, n_in: int, n_y: int, hidden_size: int, num_layers: int, 
 
 
 def seeded_module(config: RunConfig, n_in: int, n_y: int) -> tuple[torch.nn.Module, Callable[[], Iterator[int]]]:
-    """The module of a run, and the draws of torch's default generator that follow, from their first one at each call.
+    """The module of a run, and a function that starts again the draws of torch's default generator after the building.
 
-    The global random generators are seeded for the building alone.
+    The global random generators are seeded while the module is built, and then restored.
     """
     with seeded(config.seed):
         module = built(
@@ -60,14 +60,14 @@ def seeds_after(state: Tensor) -> Iterator[int]:
 
 
 def windows(n_windows: int, n_steps: int, n_in: int, generator: torch.Generator) -> Float[Tensor, "B N n_in"]:
-    """Random inputs as of standardised records."""
+    """Random inputs with the distribution of standardized records: zero mean, unit standard deviation."""
     return torch.randn(n_windows, n_steps, n_in, generator=generator, dtype=torch.float32)
 
 
 def outputs(
     module: torch.nn.Module, u: Float[Tensor, "B N n_in"], n_y: int, name: str, about: str = ""
 ) -> Float[Tensor, "B N n_y"]:
-    """The outputs in evaluation, without gradients; the module gets a copy of ``u``. ``about`` tells what ``u`` is.
+    """The outputs in evaluation, without gradients; the module gets a copy of ``u``. ``about`` names ``u`` in messages.
 
     Raises:
         ModelError: the module's own code fails, or the outputs have the wrong shape or type.
@@ -80,7 +80,8 @@ def outputs(
             y = module(u.clone())
     except Exception as error:  # whatever the module's own code raises
         raise ModelError(f"{name} does not take {inputs}: {one_line(error)}") from error
-    module.train(training)
+    finally:
+        module.train(training)
     if not isinstance(y, Tensor):
         raise ModelError(f"{name} gives a {type(y).__name__}; its forward must give one tensor")
     expected = (*u.shape[:2], n_y)

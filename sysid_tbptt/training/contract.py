@@ -1,7 +1,7 @@
-"""The contract of a module, tried before it is trained; each violation has a sentence of its own.
+"""Checks that a module keeps its contract before it is trained. Each violation has its own message.
 
-A module maps inputs (B, N, n_u) to outputs (B, N, n_y). In evaluation an output depends on nothing but the weights and
-the inputs of its own window, up to its own time. Rounding is allowed for.
+A module maps inputs (B, N, n_u) to outputs (B, N, n_y). In evaluation an output depends only on the weights and on the
+inputs of its own window up to its own time, except for rounding.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from .job import Arrays, Control, Job
 from .weights import check_storable, module_with
 
 LEAST_STEPS = 5
-"""Steps of a random window, at least; else N, so that a look-ahead within a training window shows."""
+"""Minimum number of steps of a random window. It has N steps if N is larger, to find look-ahead within a window."""
 
 UPDATES = {"steps": 3, "learning_rate": 0.01, "lr_schedule": "constant", "validate_every": None, "patience": None}
-"""A short training after which all is tried again: a branch of the network may start with zero weight."""
+"""A short training, after which dependence is checked again: a branch of a network may start with zero weight."""
 
 _SAME_SHAPE, _OTHER_SHAPE = 1e-4, 0.02
-"""Outputs are the same if they differ by less than this part of the largest. Inputs of the same shape are rounded alike
-nearly always, those of another shape are not, and a module may compute in 16 bits."""
+"""Tolerances relative to the largest output, for inputs of the same shape and of another shape. Rounding depends on the
+shape, and a module may compute in 16 bits."""
 
 _NUDGE, _AMPLIFIED = 1e-6, 100
-"""For another shape they also are if they differ by less than a hundred times what a relative change of the inputs of
-1e-6 does: a chaotic network amplifies rounding."""
+"""For another shape, the tolerance also includes 100 times the effect of a relative change of the inputs by 1e-6: a
+chaotic network amplifies rounding."""
 
 Windows = Float[Tensor, "B N n_in"]
 
 
 def check(job: Job, data: Dataset, engine: Engine) -> None:
-    """Tries copies of a job's module; the module and the random generators stay as they are.
+    """Checks copies of a job's module; the module and the random generators do not change.
 
-    Random windows tell whether it keeps the contract, with its initial weights and after a few steps of the engine. It
-    must take every record of the data set, and its weights must come back from a file.
+    The checks use random windows, with the initial weights and with those after a few steps of the engine. The module
+    must also accept every record of the data set, and its weights must survive being written to a file.
 
     Raises:
-        ModelError: it does not. The message names the model, what is wrong and the remedy.
+        ModelError: the module breaks the contract. The message names the model, what is wrong and the remedy.
     """
     name = f"model '{job.config.model}'"
     with seeded(job.config.seed):
@@ -72,12 +72,12 @@ def _updated(job: Job, engine: Engine, name: str) -> Arrays:
         raise ModelError(f"{name} cannot be trained: {one_line(error)}") from error
     for key, array in job.weights().items():
         if key not in weights or weights[key].shape != array.shape:
-            raise ModelError(f"{name} changes the shape of its buffer '{key}'; keep no state between calls")
+            raise ModelError(f"{name} changes the shape of its buffer '{key}'; do not keep a state between calls")
     return weights
 
 
 class _Trial:
-    """A copy of a job's module with given weights, and random windows."""
+    """The checks of a copy of a job's module with given weights, on random windows."""
 
     def __init__(self, job: Job, weights: Arrays) -> None:
         self.job, self.name = job, f"model '{job.config.model}'"
@@ -93,7 +93,7 @@ class _Trial:
         return outputs(self.module, u, self.job.y.shape[1], self.name, about)
 
     def check_calls(self) -> None:
-        """Outputs are finite, and the same at a second call."""
+        """Outputs must be finite, and equal in a second call."""
         if not bool(torch.isfinite(self.outputs(self.u)).all()):
             raise ModelError(f"{self.name} gives outputs that are not finite for random inputs; check its weights")
         for u in (self.u, self.u[:1]):
@@ -114,7 +114,7 @@ class _Trial:
             return self.outputs(u)
 
     def check_dependence(self) -> None:
-        """Outputs depend neither on other windows nor on later inputs."""
+        """Outputs must depend neither on other windows nor on later inputs."""
         y, slack = self.outputs(self.u), self.slack(self.u)
         for k in range(TRIED_WINDOWS):
             others = self.drawn(TRIED_WINDOWS, self.n_steps)
@@ -130,7 +130,7 @@ class _Trial:
             self.check_past(self.u, y, n)
 
     def check_past(self, u: Windows, y: Float[Tensor, "B N n_y"], n: int) -> None:
-        """The first n of the outputs y for the inputs u stay the same where later inputs change."""
+        """The first n outputs y for the inputs u must not change when later inputs change."""
         later = torch.cat([u[:, :n], self.drawn(len(u), u.shape[1] - n)], dim=1)
         if _differ(self.outputs(later)[:, :n], y[:, :n]):
             raise ModelError(
@@ -140,14 +140,14 @@ class _Trial:
             )
 
     def slack(self, u: Windows) -> Float[Tensor, " N"]:
-        """How far outputs of each step may differ from those for inputs of another shape, by rounding."""
+        """Tolerance of each step's outputs, when they are compared with outputs for inputs of another shape."""
         y = self.outputs(u)
         nudged = self.outputs(u * (1 + _NUDGE * self.drawn(*u.shape[:2])))
         amplified = (nudged - y).abs().amax(dim=(0, 2)).cummax(dim=0).values
         return _AMPLIFIED * amplified + _OTHER_SHAPE * y.abs().max()
 
     def check_records(self, data: Dataset) -> None:
-        """Every record can be simulated; the first N samples of the longest give the outputs that they give alone."""
+        """Every record can be simulated, and the first N outputs of the longest do not depend on its length."""
         n = self.job.config.seq_len
         for k, (about, u) in enumerate(_fed(self.job, data)):
             y = self.outputs(u, about)
@@ -161,7 +161,7 @@ class _Trial:
                 )
 
     def check_states(self) -> None:
-        """Two windows in a row, the second from the state after the first, give what they give as one."""
+        """Two consecutive windows, with the state carried from the first to the second, equal one long window."""
         following, forward_from = self.drawn(*self.u.shape[:2]), cast(Any, self.module.eval()).forward_from
         whole = torch.cat([self.u, following], dim=1)
         y, slack = self.outputs(whole), self.slack(whole)
@@ -179,13 +179,14 @@ class _Trial:
             ) from error
         if parted.shape != y.shape or _differ(parted, y, slack):
             raise ModelError(
-                f"{self.name}: forward_from does not go on where it ended: two windows in a row give other outputs "
-                "than forward for both as one; return the state after the last step, and start from the given one"
+                f"{self.name}: forward_from does not continue from the given state: two consecutive windows give other "
+                "outputs than forward for one long window; return the state after the last step, and start from the "
+                "given state"
             )
 
 
 def _fed(job: Job, data: Dataset) -> Iterator[tuple[str, Windows]]:
-    """What the module is fed in scoring: one record of each length, the longest first; one window of a forecast."""
+    """The module's inputs in scoring: one record of each length, the longest first, or one window of a forecast."""
     records = {len(series): series for series in (*data.test, *data.val, *data.train)}
     for length in sorted(records, reverse=True):
         u, y = data.scaler.scale(records[length])
@@ -200,7 +201,7 @@ def _fed(job: Job, data: Dataset) -> Iterator[tuple[str, Windows]]:
 def _differ(
     one: Float[Tensor, "B N n_y"], other: Float[Tensor, "B N n_y"], slack: Float[Tensor, " N"] | None = None
 ) -> bool:
-    """Whether two outputs differ by more than ``slack``, or rounding alike; what is not finite does not count."""
+    """Whether two outputs differ by more than ``slack``, by default that of inputs of one shape. NaN never differs."""
     if slack is None:
         slack = _SAME_SHAPE * other.abs().max()
     return bool(((one - other).abs().amax(dim=(0, 2)) > slack).any())

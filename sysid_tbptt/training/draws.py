@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-"""Blocks of H rows in the recurrent weights of the zoo's cells, as torch has them."""
+"""Blocks of H rows in torch's recurrent weights of the zoo's cells."""
 
 _LOW_32, _LOW_63 = 2**32 - 1, 2**63 - 1
 _LOW_24 = np.uint32(2**24 - 1)
@@ -28,7 +28,7 @@ class Generator:
         self._bits.state = cast(Any, np.random.RandomState(seed & _LOW_32).get_state(legacy=False))
 
     def seeds(self) -> Iterator[int]:
-        """Draws without end, each as ``torch.empty((), dtype=torch.int64).random_()``."""
+        """Draws of 63 bits without end, each as ``torch.empty((), dtype=torch.int64).random_()``."""
         while True:
             high, low = map(int, self._bits.random_raw(2))
             yield (high << 32 | low) & _LOW_63
@@ -40,8 +40,8 @@ class Generator:
         return (fractions * np.float64(width) + np.float64(low)).astype(np.float32).reshape(shape)
 
     def permutation(self, n: int) -> Int64[np.ndarray, " n"]:
-        """As ``torch.randperm(n)``."""
-        from .engines.kernels.permute import permute  # engines need this file first
+        """As ``torch.randperm(n)``, for n below 200 million; torch takes 64 bits a number for longer ones."""
+        from .engines.kernels.permute import permute  # here, since the engines import this file
 
         order = np.arange(n, dtype=np.int64)
         permute(order, self._words(max(0, n - 1)))
@@ -56,7 +56,8 @@ def recurrent_weights(
 ) -> dict[str, Float32[np.ndarray, ...]]:
     """The initial weights of a zoo network under torch's names, in the order in which torch draws them.
 
-    All are uniform between -1/sqrt(H) and 1/sqrt(H).
+    They equal torch's to the bit where torch has a fused multiply-add, and otherwise to the last digit. All are uniform
+    between -1/sqrt(H) and 1/sqrt(H).
     """
     bound, rows = 1 / sqrt(H), GATES[cell] * H
     weights: dict[str, np.ndarray] = {}

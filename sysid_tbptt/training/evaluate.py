@@ -25,8 +25,8 @@ def simulate(
 ) -> Float64[np.ndarray, "T n_y"]:
     """Free-run simulation of a whole record; physical units in and out.
 
-    It starts from a zero state; a module trained with ``init_outputs`` is given as many measured outputs, and one that
-    starts from outputs, such as ARX, those of the record's init window, which it returns as they are.
+    It starts from a zero state. A module trained with ``init_outputs`` gets as many measured outputs. A module that
+    starts from outputs, such as ARX, gets those of the record's init window and returns them unchanged.
 
     Raises:
         DataError: a sample is too far away from the scaler's mean, see `sysid_tbptt.data.scaler.Scaler.check`.
@@ -81,7 +81,7 @@ def score_records(
     """Scores of one part, its records taken together.
 
     ``mse_scaled`` is the mean squared error over all channels and all steps but the first ``init_outputs``, in
-    standardised units, from a zero state; the other scores are per channel in physical units, after each record's
+    standardized units; the other scores are per channel in physical units, after each record's
     first ``n_init`` samples.
     """
     y_hat = [_simulated(simulator, series, scaler, init_outputs) for series in records]

@@ -27,9 +27,9 @@ class Job:
 
     ``u`` (T, n_u) and ``y`` (T, n_y) are the standardised training records laid end to end, ``lengths`` the
     records' lengths, ``starts`` (S,) the first sample of each window, ``val`` the standardised validation records.
-    ``module`` holds the initial weights and is not changed; it is built by ``build`` when it is first needed. For the
-    zoo's own networks, ``cell`` names the cell ("rnn", "gru", "lstm"), so that a kernel may stand in for the module,
-    and ``initial`` holds the same initial weights, so that such a kernel does without torch.
+    ``module`` holds the initial weights and does not change; ``build`` builds it when it is first needed. For the zoo's
+    own networks, ``cell`` names the cell ("rnn", "gru", "lstm"), so that a kernel can replace the module, and
+    ``initial`` holds the same initial weights, so that such a kernel does not need torch.
     """
 
     config: RunConfig

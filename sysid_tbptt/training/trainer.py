@@ -48,9 +48,9 @@ class Outcome:
 def make_job(config: RunConfig, data: Dataset) -> Job:
     """Draws the initial weights, and lays out data and batch order, in the reference experiment's order of draws.
 
-    The batch order goes on from where the initial weights end, so that all runs of one N and one seed share their
-    initial weights and their batches. Weights of the zoo's networks are drawn without torch; any other model is built
-    here.
+    The draws of the batch order follow those of the initial weights, so that all runs of one N and one seed share their
+    initial weights and their batches. The weights of the zoo's networks are drawn without torch; any other model is
+    built here.
 
     Raises:
         ConfigError: the windows do not fit the data.
@@ -80,7 +80,7 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
 
 
 class _Model(NamedTuple):
-    """How a module is built, the draws that follow its own, and, of the zoo, its cell and initial weights."""
+    """How a module is built, the random draws that follow, and, for the zoo, the cell and the initial weights."""
 
     build: Callable[[], torch.nn.Module]
     seeds: Callable[[], Iterator[int]]
@@ -89,15 +89,22 @@ class _Model(NamedTuple):
 
 
 def _zoo(config: RunConfig, data: Dataset) -> _Model:
-    """A network of the zoo, which is built only if something asks for the module."""
+    """A network of the zoo, whose module is built only when it is needed."""
     generator = Generator(config.seed)
     n_in = width(data.n_u, data.n_y, config.init_outputs)
     initial = recurrent_weights(generator, config.model, n_in, data.n_y, config.hidden_size, config.num_layers)
-    return _Model(lambda: _built(config, data).build(), lambda: deepcopy(generator).seeds(), config.model, initial)
+
+    def build() -> torch.nn.Module:
+        from .weights import module_with
+
+        # torch's own draws differ in the last digit on a processor without fused multiply-add
+        return module_with(_built(config, data).build(), initial)
+
+    return _Model(build, lambda: deepcopy(generator).seeds(), config.model, initial)
 
 
 def _built(config: RunConfig, data: Dataset) -> _Model:
-    """A module that is built at once, in a seeded block."""
+    """Any other model, which is built here in a seeded block."""
     from .building import seeded_module
 
     module, seeds = seeded_module(config, width(data.n_u, data.n_y, config.init_outputs), data.n_y)

@@ -25,7 +25,7 @@ STORED = (torch.bool, *_INTEGERS, *_FLOATS, torch.complex64)
 """The types of tensors that numpy and a safetensors file can both hold: a module that is trained has no others."""
 
 READ = (*STORED, torch.bfloat16)
-"""The types of tensors that are read; weights of bfloat16 are of other programs."""
+"""The types of tensors that are read; bfloat16 occurs in files of other programs."""
 
 _MAY_HOLD = (
     "a module may hold parameters and buffers of bool, integers, float16, float32, float64 or complex64, but no extra "
@@ -160,8 +160,8 @@ def put_weights(module: torch.nn.Module, weights: Weights, path: str | Path) -> 
     """Loads the weights into the module by name.
 
     Raises:
-        ModelError: names, shapes or kinds of numbers differ; the message names the first. Or the module holds what
-            weights cannot be.
+        ModelError: names, shapes or kinds of numbers differ, and the message names the first; or the module has state
+            that cannot be stored.
     """
     if reason := not_stored(module):
         raise ModelError(f"{path}: the model cannot take weights: {reason}; name the model that was trained")
@@ -175,6 +175,6 @@ def put_weights(module: torch.nn.Module, weights: Weights, path: str | Path) -> 
 
 
 def _what(tensor: torch.Tensor) -> str:
-    """Shape, and kind of numbers where they are not real ones of floating point."""
+    """The shape, and the kind of numbers unless they are real floating-point numbers."""
     kind = "" if tensor.is_floating_point() else " of complex numbers" if tensor.is_complex() else f" of {tensor.dtype}"
     return f"shape {tuple(tensor.shape)}{kind}"

@@ -32,7 +32,7 @@ def records(monkeypatch, make_data):
 
 SAID = (
     "warning: first_order: seq_len=12 is longer than the training records 'train-1' (7 samples), 'train-3' (6 "
-    "samples), and training does without"
+    "samples); training does not use them"
 )
 
 

@@ -91,7 +91,7 @@ def test_each_violation_has_a_sentence_of_its_own(name, said, tried):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ForgetfulCarrying", "forward_from does not go on where it ended"),
+        ("ForgetfulCarrying", "forward_from does not continue from the given state"),
         ("ListedState", r"forward_from\(u, state\) must give \(y, state\), the state one tensor or a tuple of tensors"),
     ],
 )

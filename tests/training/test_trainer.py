@@ -7,6 +7,7 @@ import torch
 from sysid_tbptt import registry
 from sysid_tbptt.errors import DataError, ModelError
 from sysid_tbptt.training import trainer
+from sysid_tbptt.training.draws import recurrent_weights
 from sysid_tbptt.training.engines import load_engine
 from sysid_tbptt.training.job import Control
 
@@ -47,6 +48,18 @@ def test_a_record_shorter_than_a_window_changes_nothing_in_the_training_on_the_o
     assert all(np.array_equal(whole.weights[name], array) for name, array in part.weights.items())
     assert ran[0].metrics["test"] == ran[1].metrics["test"]
     assert ran[0].metrics["train"]["n_scored"] == sum(len(series) - 5 for series in data.train)
+
+
+def test_all_engines_start_from_the_same_weights_where_torch_rounds_otherwise(job, monkeypatch):
+    """As on a processor without fused multiply-add."""
+
+    def rounded_otherwise(*args):
+        return {name: np.nextafter(array, np.float32(1)) for name, array in recurrent_weights(*args).items()}
+
+    monkeypatch.setattr(trainer, "recurrent_weights", rounded_otherwise)
+    run = job(model="gru")
+    state = run.module.state_dict()
+    assert all(np.array_equal(state[name].numpy(), array) for name, array in run.weights().items())
 
 
 def test_building_a_job_leaves_the_callers_random_numbers_alone(job):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from copy import deepcopy
 from typing import Any, cast
 
@@ -16,9 +15,6 @@ from ..job import Arrays, Control, Job, Trained
 from ..modules import simulator_with, starts_from_outputs
 from ..simulator import Simulator
 from ..weights import weights_of
-
-_ALONE = threading.Lock()
-"""Numbers depend on how many threads a linear algebra library has, which is the process's to say."""
 
 NAME = "closed_form"
 PARALLEL = "threads"
@@ -53,7 +49,8 @@ def train(job: Job, control: Control) -> Trained:
     ends = np.cumsum(job.lengths)[:-1]
     records = list(zip(np.split(job.u.copy(), ends), np.split(job.y.copy(), ends), strict=True))
     try:
-        with seeded(job.config.seed), _ALONE, threadpool_limits(1, "blas"):
+        # the number of BLAS threads changes the numbers; it belongs to the process, and `seeded` lets in one thread
+        with seeded(job.config.seed), threadpool_limits(1, "blas"):
             mse = module.solve(records, job.config.burn_in)
     except ModelError as error:
         of = job.config

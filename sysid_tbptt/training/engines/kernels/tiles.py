@@ -114,7 +114,7 @@ def emit_multiply(
     """``out[r] (+)= sum_k weight(r, k) operand(k)``.
 
     Few columns are written out one by one; then ``chains`` partial sums a row shorten the wait for the sum. Their
-    operands are loaded once where the registers hold them beside a tile's sums, otherwise in each tile.
+    operands are loaded once if they fit into the registers together with a tile's sums, otherwise in each tile.
     """
     size = registers()
     count = sum(part.count for part in parts)
