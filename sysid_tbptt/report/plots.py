@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -170,7 +171,10 @@ def renderer() -> Draw:
 
 
 def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRecord], stem: Path) -> list[Path]:
-    """One PDF and one PNG a page, drawn where they do not show it yet; further pages are numbered from 2."""
+    """One PDF and one PNG for each page, drawn where the files do not show it yet; further pages are numbered from 2.
+
+    A letter that the font lacks is drawn as a box, without a warning.
+    """
     written: list[Path] = []
     for number, page in enumerate(pages, start=1):
         runs = page.runs
@@ -179,5 +183,7 @@ def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRe
         of_page = stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}")
         paths, mark = _paths(of_page, SEALED_IN), seal(noted)
         drawn_already = all(is_sealed(path, mark) for path in paths)
-        written += paths if drawn_already else _save(draw(noted), of_page)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            written += paths if drawn_already else _save(draw(noted), of_page)
     return written

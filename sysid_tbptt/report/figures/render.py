@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -82,9 +81,8 @@ _STRIP = 0.86
 
 
 def drawn(page: Page) -> dict[str, bytes]:
-    """The page as a file, by format; a letter that the font lacks is drawn as a box."""
-    with style.context(["default", STYLE]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    """The page as a file, by format."""
+    with style.context(["default", STYLE]):
         figure = _figure(page)
         files, mark = {}, seal(page)
         for suffix, options in FORMATS.items():
