@@ -7,6 +7,7 @@ inputs of its own window up to its own time, except for rounding.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from .building import TRIED_WINDOWS, outputs, windows
 from .engines import Engine
 from .inputs import fed
 from .job import Arrays, Control, Job
-from .weights import check_storable, module_with
+from .weights import check_storable, module_with, weights_of
 
 LEAST_STEPS = 5
 """Minimum number of steps of a random window. It has N steps if N is larger, to find look-ahead within a window."""
@@ -60,7 +61,9 @@ def check(job: Job, data: Dataset, engine: Engine) -> None:
         if job.config.init_mode == "carry":
             trial.check_states()
         if job.config.optimiser == "adam":
-            _Trial(job, _updated(job, engine, name)).check_dependence()
+            updated = _Trial(job, _updated(job, engine, name))
+            updated.check_dependence()
+            updated.check_stored()
 
 
 def _updated(job: Job, engine: Engine, name: str) -> Arrays:
@@ -139,6 +142,20 @@ class _Trial:
                 "statistics over time"
             )
 
+    def check_stored(self) -> None:
+        """All that training changes is in the weights: a copy with these weights goes on in the same way."""
+        u = self.drawn(self.job.config.batch_size, self.n_steps)
+        trained = deepcopy(self.module).train()
+        trained(u.clone())
+        stored = module_with(self.module, weights_of(trained))
+        for training in (True, False):
+            if _differ(_seeded(stored.train(training), u), _seeded(trained.train(training), u)):
+                raise ModelError(
+                    f"{self.name} keeps what training changes outside of its weights: a copy with the same weights "
+                    "gives other outputs; register such a tensor as a persistent buffer, keep no state between calls, "
+                    "and draw random numbers from the global generators"
+                )
+
     def slack(self, u: Windows) -> Float[Tensor, " N"]:
         """Tolerance of each step's outputs, when they are compared with outputs for inputs of another shape."""
         y = self.outputs(u)
@@ -183,6 +200,12 @@ class _Trial:
                 "outputs than forward for one long window; return the state after the last step, and start from the "
                 "given state"
             )
+
+
+def _seeded(module: torch.nn.Module, u: Windows) -> Float[Tensor, "B N n_y"]:
+    """The outputs in the module's present mode."""
+    with seeded(0), torch.no_grad():
+        return cast(Tensor, module(u.clone())).clone()
 
 
 def _fed(job: Job, data: Dataset) -> Iterator[tuple[str, Windows]]:

@@ -319,6 +319,48 @@ class TrainingBuffer(Net):
         return super().forward(u)
 
 
+class RunningMean(Net):
+    """Subtracts a running mean of the inputs, which training updates."""
+
+    persistent = True
+
+    def __init__(self, n_u: int, n_y: int, hidden_size: int, **_: int) -> None:
+        super().__init__(n_u, n_y, hidden_size)
+        self.register_buffer("mean", torch.zeros(n_u), persistent=self.persistent)
+
+    def forward(self, u: Tensor) -> Tensor:
+        if self.training:
+            self.mean.lerp_(u.detach().mean(dim=(0, 1)) + 1.0, 0.1)
+        return super().forward(u - self.mean)
+
+
+class LostMean(RunningMean):
+    persistent = False
+
+
+class CarriesInTraining(Net):
+    """Starts a batch in training from the state after the last one; evaluation starts from zero."""
+
+    state: Tensor | None = None
+
+    def forward(self, u: Tensor) -> Tensor:
+        carried = self.state if self.training and self.state is not None and self.state.shape[1] == len(u) else None
+        h, state = self.r(u, carried)
+        self.state = state.detach()
+        return self.o(h)
+
+
+class OwnGenerator(Net):
+    """Noise in training from a generator whose state no checkpoint holds."""
+
+    def __init__(self, n_u: int, n_y: int, hidden_size: int, **_: int) -> None:
+        super().__init__(n_u, n_y, hidden_size)
+        self.generator = np.random.default_rng(0)
+
+    def forward(self, u: Tensor) -> Tensor:
+        return super().forward(u + self.generator.normal() if self.training else u)
+
+
 class RandomInEvaluation(Net):
     def forward(self, u: Tensor) -> Tensor:
         return super().forward(nn.functional.dropout(u, 0.3, True))

@@ -29,7 +29,7 @@ def tried(job, make_data):
 
 KEEPING = (
     *("causal", "Twice", "InPlace", "Lazy", "LateBuilt", "DrawnByNumpy", "Reservoir", "NoisyTraining", "Normalized"),
-    *("Complex", "Conv", "Chaotic", "InDouble", "InHalf", "WeightNorm", "Carrying"),
+    *("Complex", "Conv", "Chaotic", "InDouble", "InHalf", "WeightNorm", "Carrying", "RunningMean"),
 )
 
 
@@ -62,6 +62,9 @@ def test_the_zoo_keeps_the_contract(name, init_mode, job, make_data):
         ("KeepsStateOfOne", "keeps a state between calls: "),
         ("StateBuffer", "keeps a state between calls: "),
         ("TrainingBuffer", "cannot be trained: |changes the shape of its buffer 'last'"),
+        ("LostMean", "keeps what training changes outside of its weights: .*; register such a tensor as a persistent "),
+        ("CarriesInTraining", "keeps what training changes outside of its weights: .* keep no state between calls"),
+        ("OwnGenerator", "keeps what training changes outside of its weights: .* from the global generators"),
         ("RandomInEvaluation", "draws random numbers in evaluation: .* where self.training is true"),
         ("NumpyInEvaluation", "draws random numbers in evaluation: "),
         ("NotFinite", "gives outputs that are not finite for random inputs"),
