@@ -158,7 +158,7 @@ def missing() -> str | None:
 
 
 def renderer() -> Draw:
-    """What turns a page into files by format.
+    """What turns a page into files by format. A letter that the font lacks is drawn as a box, without a warning.
 
     Raises:
         SysidError: a package of the extra ``plots`` is missing.
@@ -167,14 +167,16 @@ def renderer() -> Draw:
         raise SysidError(reason)
     from .figures.render import drawn
 
-    return drawn
+    def draw(page: Page) -> dict[str, bytes]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            return drawn(page)
+
+    return draw
 
 
 def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRecord], stem: Path) -> list[Path]:
-    """One PDF and one PNG for each page, drawn where the files do not show it yet; further pages are numbered from 2.
-
-    A letter that the font lacks is drawn as a box, without a warning.
-    """
+    """One PDF and one PNG for each page, drawn unless the files show it already; further pages are numbered from 2."""
     written: list[Path] = []
     for number, page in enumerate(pages, start=1):
         runs = page.runs
@@ -183,7 +185,5 @@ def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRe
         of_page = stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}")
         paths, mark = _paths(of_page, SEALED_IN), seal(noted)
         drawn_already = all(is_sealed(path, mark) for path in paths)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            written += paths if drawn_already else _save(draw(noted), of_page)
+        written += paths if drawn_already else _save(draw(noted), of_page)
     return written

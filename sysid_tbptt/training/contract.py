@@ -143,18 +143,24 @@ class _Trial:
             )
 
     def check_stored(self) -> None:
-        """All that training changes is in the weights: a copy with these weights goes on in the same way."""
+        """All that training changes must be in the weights: a copy with these weights continues in the same way."""
         u = self.drawn(self.job.config.batch_size, self.n_steps)
         trained = deepcopy(self.module).train()
-        trained(u.clone())
-        stored = module_with(self.module, weights_of(trained))
-        for training in (True, False):
-            if _differ(_seeded(stored.train(training), u), _seeded(trained.train(training), u)):
-                raise ModelError(
-                    f"{self.name} keeps what training changes outside of its weights: a copy with the same weights "
-                    "gives other outputs; register such a tensor as a persistent buffer, keep no state between calls, "
-                    "and draw random numbers from the global generators"
-                )
+        try:
+            trained(u.clone())
+            stored = module_with(self.module, weights_of(trained))
+            lost = any(
+                _differ(_seeded(stored.train(training), u), _seeded(trained.train(training), u))
+                for training in (True, False)
+            )
+        except Exception as error:  # whatever the module's own code raises
+            raise ModelError(f"{self.name} fails in training: {one_line(error)}") from error
+        if lost:
+            raise ModelError(
+                f"{self.name} keeps what training changes outside of its weights: a copy with the same weights gives "
+                "other outputs; register such a tensor as a persistent buffer, do not keep a state between calls, and "
+                "draw random numbers from the global generators"
+            )
 
     def slack(self, u: Windows) -> Float[Tensor, " N"]:
         """Tolerance of each step's outputs, when they are compared with outputs for inputs of another shape."""

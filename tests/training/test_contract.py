@@ -63,7 +63,10 @@ def test_the_zoo_keeps_the_contract(name, init_mode, job, make_data):
         ("StateBuffer", "keeps a state between calls: "),
         ("TrainingBuffer", "cannot be trained: |changes the shape of its buffer 'last'"),
         ("LostMean", "keeps what training changes outside of its weights: .*; register such a tensor as a persistent "),
-        ("CarriesInTraining", "keeps what training changes outside of its weights: .* keep no state between calls"),
+        (
+            "CarriesInTraining",
+            "keeps what training changes outside of its weights: .* do not keep a state between calls",
+        ),
         ("OwnGenerator", "keeps what training changes outside of its weights: .* from the global generators"),
         ("RandomInEvaluation", "draws random numbers in evaluation: .* where self.training is true"),
         ("NumpyInEvaluation", "draws random numbers in evaluation: "),
