@@ -3,8 +3,10 @@
 They work on standardised signals, in which zero is the mean of the training part. L. Ljung, System Identification:
 Theory for the User, 2nd edition, 1999, sections 4.2 and 7.3.
 
-The fit uses only samples whose lags all lie inside the record. In simulation, inputs before the record's start are
-zero. ARX starts from the measured outputs of the init window; outputs before the record's start are zero.
+The fit and the simulation use only samples whose lags all lie inside the record. ARX starts from the measured outputs
+of the init window. Until all lags lie inside the record, a simulation repeats the last output that it was given, or the
+mean if it was given none: inputs before the record are not known, and a jump from zero to the first sample excites
+directions that the training input may never have excited.
 """
 
 from __future__ import annotations
@@ -81,8 +83,9 @@ class Anchor(torch.nn.Module):
     def _free_run(self, u: Float[Tensor, "B N n_u"], y_init: Float[Tensor, "B k n_y"]) -> Float[Tensor, "B N n_y"]:
         weight, n_inputs = self.weight.numpy(), self.input_lags * self.n_u
         forced = self.bias.numpy() + self._lagged_inputs(u.numpy()) @ weight[:n_inputs]
+        known = _held(y_init.numpy(), max(y_init.shape[1], min(self._lags, u.shape[1])))
         with np.errstate(over="ignore", invalid="ignore"):  # an unstable model grows without bound
-            y_hat = free_run(forced, weight[n_inputs:], y_init.numpy())
+            y_hat = free_run(forced, weight[n_inputs:], known)
             return torch.from_numpy(y_hat.astype(np.float32))
 
     def _lagged_inputs(self, u: Float[np.ndarray, "*batch T n_u"]) -> Float64[np.ndarray, "*batch T k"]:
@@ -107,18 +110,24 @@ def _sizes(records: Records) -> str:
     return f"{longest} samples" if len(records) == 1 else f"{len(records)} records of at most {longest} samples"
 
 
+def _held(y_init: Float[np.ndarray, "B k n_y"], length: int) -> Float[np.ndarray, "B K n_y"]:
+    """The given outputs, the last of which is repeated up to ``length``; zero, the mean, where none is given."""
+    last = y_init[:, -1:] if y_init.shape[1] else np.zeros((len(y_init), 1, y_init.shape[2]))
+    return np.concatenate([y_init, np.repeat(last, length - y_init.shape[1], axis=1)], axis=1)
+
+
 def free_run(
-    forced: Float64[np.ndarray, "B T n_y"], weight: Float64[np.ndarray, "k n_y"], y_init: Float[np.ndarray, "B K n_y"]
+    forced: Float64[np.ndarray, "B T n_y"], weight: Float64[np.ndarray, "k n_y"], known: Float[np.ndarray, "B K n_y"]
 ) -> Float64[np.ndarray, "B T n_y"]:
-    """y_t = forced_t + (y_{t-1}, ..., y_{t-n}) . weight with k = n n_y, after the K given outputs; zero before them."""
+    """y_t = forced_t + (y_{t-1}, ..., y_{t-n}) . weight with k = n n_y, after the K >= n known outputs."""
     n_batch, length, n_y = forced.shape
-    given, lags = y_init.shape[1], len(weight) // n_y
+    start, lags = known.shape[1], len(weight) // n_y
     newest_last = [weight[lag * n_y : (lag + 1) * n_y] for lag in reversed(range(lags))]
     stacked = np.concatenate([np.zeros((0, n_y)), *newest_last])
-    y = np.concatenate([np.zeros((n_batch, lags, n_y)), y_init, forced[:, given:]], axis=1)
-    for t in range(given, length) if lags else ():
-        y[:, t + lags] += y[:, t : t + lags].reshape(n_batch, -1) @ stacked
-    return y[:, lags:]
+    y = np.concatenate([known, forced[:, start:]], axis=1)
+    for t in range(start, length) if lags else ():
+        y[:, t] += y[:, t - lags : t].reshape(n_batch, -1) @ stacked
+    return y
 
 
 def mean(*, n_u: int, n_y: int, **_: int) -> Anchor:

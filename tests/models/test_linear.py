@@ -20,7 +20,11 @@ def fitted(name, y, *, hidden_size, u=U, burn_in=0):
 
 
 def simulated(model, u):
-    return model(torch.from_numpy(u.astype(np.float32))[None])[0].numpy()
+    return model(tensor(u))[0].numpy()
+
+
+def tensor(u):
+    return torch.from_numpy(u.astype(np.float32))[None]
 
 
 @pytest.mark.parametrize(("name", "b", "a", "order"), [("fir", TAPS, [1.0], 4), ("arx", B, A, 2)], ids=["fir", "arx"])
@@ -29,7 +33,13 @@ def test_noise_free_system_of_the_models_own_kind_is_found_and_simulated(name, b
     model, mse = fitted(name, y, hidden_size=order)
     fresh = np.random.default_rng(1).normal(size=(300, 1))
     assert mse < 1e-20
-    assert np.allclose(simulated(model, fresh), lfilter(b, a, fresh, axis=0), atol=1e-5)
+    expected = lfilter(b, a, fresh, axis=0)
+    y_hat = (
+        model.forward_after(tensor(fresh), tensor(expected[:order]))[0].numpy()
+        if name == "arx"
+        else simulated(model, fresh)
+    )
+    assert np.allclose(y_hat[order:], expected[order:], atol=1e-5)
 
 
 def test_fit_is_numpy_least_squares_and_leaves_the_burn_in_out():
@@ -147,14 +157,25 @@ def test_the_free_run_goes_on_from_the_given_outputs(given):
     model = ANCHORS["arx"](n_u=2, n_y=2, hidden_size=3)
     model.solve(records(90), 0)
     weight = np.vstack([model.weight.numpy(), model.bias.numpy()])
-    earlier = np.zeros((3, 2))
-    u_all, y_all = np.vstack([earlier, u]), np.vstack([earlier, y[:given], np.zeros((40 - given, 2))])
-    for t in range(3 + given, 43):
-        y_all[t] = regressors("arx", u_all, y_all, t, 3) @ weight
+    expected = y.copy()
+    expected[given:] = y[given - 1] if given else 0  # until all lags lie inside the record
+    for t in range(max(3, given), 40):
+        expected[t] = regressors("arx", u, expected, t, 3) @ weight
     both = [torch.from_numpy(signal[None].astype(np.float32)) for signal in (u, y[:given])]
     y_hat = model.forward_after(*both)[0].numpy()
     assert np.array_equal(y_hat[:given], y[:given].astype(np.float32))
-    assert np.allclose(y_hat, y_all[3:], atol=1e-5)
+    assert np.allclose(y_hat, expected, atol=1e-5)
+
+
+def test_an_input_that_does_not_excite_all_directions_gives_no_jump_at_the_start():
+    """A multisine of two lines determines 4 of the 31 unknowns; zeros before the record would excite the others."""
+    t = np.arange(400)
+    u = (np.sin(0.3 * t) + np.sin(0.7 * t))[:, None]
+    y = lfilter([1.0], [1.0, -0.8], u, axis=0) + 1e-3 * np.random.default_rng(5).normal(size=(400, 1))
+    for name in ("fir", "arx"):
+        model, _ = fitted(name, y[:200], hidden_size=30, u=u[:200])
+        y_hat = simulated(model, u[200:])
+        assert np.abs(y_hat).max() < 2 * np.abs(y).max()
 
 
 def test_arx_alone_starts_from_outputs():
