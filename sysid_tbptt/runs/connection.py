@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -127,13 +128,25 @@ def connect(
     if sum(one is not None for one in (scheduler, workers, file)) != 1:
         raise ConfigError("connect: expected one of scheduler, workers and file")
     resources = resources or {}
-    with _started(scheduler, workers, file, resources) as (there, awaited):
+    with _quiet(), _started(scheduler, workers, file, resources) as (there, awaited):
         try:
             client = distributed.Client(there, timeout=_CONNECT_SECONDS, set_as_default=False)
         except DASK_ERRORS as error:  # also where a transport is not installed or set up
             raise EngineError(f"no scheduler answers at {there} ({one_line(error)}); is it running?") from error
         with _closing(client):
             yield Cluster(client, resources, awaited)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Dask's client from logging tracebacks when its scheduler is gone, which an error of ours says."""
+    log = logging.getLogger("distributed.client")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 @contextmanager

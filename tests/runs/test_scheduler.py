@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import logging
 import threading
 from unittest.mock import Mock
 
@@ -233,6 +234,15 @@ def test_a_worker_that_cannot_send_is_not_the_runs_fault(short_lived, runs, monk
     ((record,), text) = told(runs(0), engine="reference", cluster=short_lived)
     assert record.status == "ok"
     assert "the driver cannot be reached (CommClosedError: closed); 1 runs go elsewhere" in text
+
+
+def test_dasks_client_logs_no_tracebacks_beside_the_error(short_lived, caplog):
+    log = logging.getLogger("distributed.client")
+    log.error("in the block")
+    assert "in the block" not in caplog.messages
+    with connect(short_lived.address):
+        pass
+    assert log.level == logging.CRITICAL
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
