@@ -22,18 +22,19 @@ from sysid_tbptt.runs.store import Store
 MODELS = """
 import torch
 
-class ShortSighted(torch.nn.Module):
+class FailsLate(torch.nn.Module):
     def __init__(self, n_u, n_y):
         super().__init__()
-        self.gain = torch.nn.Linear(n_u, n_y)
+        self.gain, self.calls = torch.nn.Linear(n_u, n_y), 0
 
     def forward(self, u):
-        if u.shape[1] > 50:
-            raise ValueError("too long for me")
+        self.calls += self.training
+        if self.calls > 20:
+            raise ValueError("too many steps for me")
         return self.gain(u)
 
 def build(*, n_u, n_y, **_):
-    return ShortSighted(n_u, n_y)
+    return FailsLate(n_u, n_y)
 """
 
 
@@ -230,16 +231,16 @@ def test_a_run_that_diverges_is_told_and_not_done_again(run, results, capsys):
 
 
 def test_a_run_that_fails_is_told_and_done_again(run, suite, results, tmp_path, monkeypatch, capsys):
-    (tmp_path / "short_sighted.py").write_text(MODELS)
+    (tmp_path / "fails_late.py").write_text(MODELS)
     monkeypatch.syspath_prepend(tmp_path)
     path = Path(suite)
-    path.write_text(path.read_text().replace('"lstm"', '"short_sighted:build"'))
+    path.write_text(path.read_text().replace('"lstm"', '"fails_late:build"'))
     for _ in range(2):
-        assert run("--burn-in", "0") == 1
+        assert run("--burn-in", "0", "--steps", "30") == 1
         assert "1 to do" in capsys.readouterr().err
     (record,) = Store(results).records()
     assert (record.status, record.done) == ("failed", False)
-    assert "ValueError: too long for me" in record.reason
+    assert "ValueError: too many steps for me" in record.reason
 
 
 def test_ctrl_c_ends_with_130(run, monkeypatch, capsys):
