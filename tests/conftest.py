@@ -20,8 +20,13 @@ from sysid_tbptt.data.series import Dataset, Series, Units
 from sysid_tbptt.training.job import Job
 from sysid_tbptt.training.trainer import make_job
 
-FOREGROUND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-"""A shell script starts what it runs in the background with SIGINT ignored, and children inherit that."""
+FOREGROUND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+"""A script starts its background jobs with SIGINT ignored, and nohup ignores SIGHUP; children inherit that."""
 
 
 def first_order(length: int, n_u: int, n_y: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
