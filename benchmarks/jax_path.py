@@ -11,11 +11,11 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 import jax
 import jax.numpy as jnp
 
+from sysid_tbptt.training.engines.kernels.adam import BETA1, BETA2, EPSILON
 from sysid_tbptt.training.engines.steps import StepQueue
 from sysid_tbptt.training.job import Job
 
 Weights = dict[str, jax.Array]
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 def elman(w: Weights, a: jax.Array, state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:

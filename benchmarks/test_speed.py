@@ -71,7 +71,7 @@ def test_training(cell: str, N: int, m: int, threads: int, job: Any, peak: float
 
 @pytest.mark.parametrize(("cell", "H", "N"), PEERS, ids=lambda value: str(value))
 def test_beside_jax(cell: str, H: int, N: int, job: Any, benchmark: Any) -> None:
-    """Ours, torch and JAX, one run each, in turns; processor time, since JAX may use several threads."""
+    """The CPU engine, torch and JAX train one run each on one thread, in turns."""
     jax_path = pytest.importorskip("jax_path", reason="JAX is not installed: pip install -e '.[bench]'")
 
     def run(steps: int) -> Job:

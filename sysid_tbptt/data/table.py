@@ -121,7 +121,7 @@ def check_numbers(path: Path, column: pd.Series[Any]) -> None:
 
 
 def _numbers(column: pd.Series[Any]) -> Float64[np.ndarray, " T"]:
-    """The cells as numbers: NaN where there is none, infinite for a whole number beyond float64."""
+    """Converts the cells to float64: NaN for a cell without a number, infinity for an integer that is too large."""
     try:
         return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     except OverflowError:

@@ -77,7 +77,7 @@ class Anchor(torch.nn.Module):
             )
 
     def forward(self, u: Float[Tensor, "B N n_u"]) -> Float[Tensor, "B N n_y"]:
-        """Free run from zero: lagged outputs are the model's own."""
+        """Free run without measured outputs: lagged outputs are the model's own."""
         return self._free_run(u, u.new_zeros(len(u), 0, self.n_y))
 
     def _free_run(self, u: Float[Tensor, "B N n_u"], y_init: Float[Tensor, "B k n_y"]) -> Float[Tensor, "B N n_y"]:
@@ -122,11 +122,11 @@ def free_run(
     """y_t = forced_t + (y_{t-1}, ..., y_{t-n}) . weight with k = n n_y, after the K >= n known outputs."""
     n_batch, length, n_y = forced.shape
     start, lags = known.shape[1], len(weight) // n_y
-    newest_last = [weight[lag * n_y : (lag + 1) * n_y] for lag in reversed(range(lags))]
-    stacked = np.concatenate([np.zeros((0, n_y)), *newest_last])
     y = np.concatenate([known, forced[:, start:]], axis=1)
-    for t in range(start, length) if lags else ():
-        y[:, t] += y[:, t - lags : t].reshape(n_batch, -1) @ stacked
+    if lags:
+        newest_last = np.concatenate([weight[lag * n_y : (lag + 1) * n_y] for lag in reversed(range(lags))])
+        for t in range(start, length):
+            y[:, t] += y[:, t - lags : t].reshape(n_batch, -1) @ newest_last
     return y
 
 

@@ -22,19 +22,8 @@ COLUMNS = [
     *("dataset", "split", "test_set", "rank", "model", "hidden_size", "seq_len", "burn_in"),
     *("rmse", "rmse_low", "rmse_high", "unit", "seeds", "best_seed", "rmse_best_seed"),
     *("rmse_m0", "rmse_m0_low", "rmse_m0_high", "effect", "p_m0", "p_m0_holm", "p_first", "p_first_holm"),
-    *(
-        "worse_than_mean",
-        "validation",
-        "chosen",
-        "parameters",
-        "train_s",
-        "not_ok",
-        "suite",
-        "channel",
-        "setting",
-        "budget",
-        "regime",
-    ),
+    *("worse_than_mean", "validation", "chosen", "parameters", "train_s", "not_ok"),
+    *("suite", "channel", "setting", "budget", "regime"),
     *("batch_size", "init_outputs", "n_init", "n_scored", "engine", "protocol", "revision", "run_ids"),
 ]
 TEST = [*PROTOCOL, "test_set", "channel"]

@@ -130,7 +130,7 @@ class _Planner:
     def _check(self, job: Job, data: Dataset, engine: Engine) -> None:
         """Checks the contract of a user's module, once for all runs that call it in the same way."""
         key = tuple(getattr(job.config, name) for name in _CONTRACT)
-        if job.cell is None and not is_built_in(job.config.model) and key not in self._checked:
+        if not is_built_in(job.config.model) and key not in self._checked:
             from ..training.contract import check
 
             check(job, data, engine)

@@ -163,21 +163,21 @@ class Chaotic(nn.Module):
 
 
 class InDouble(Net):
+    dtype = torch.float64
+
     def __init__(self, n_u: int, n_y: int, hidden_size: int, **_: int) -> None:
         super().__init__(n_u, n_y, hidden_size)
-        self.double()
+        self.to(self.dtype)
 
     def forward(self, u: Tensor) -> Tensor:
-        return super().forward(u.double())
+        return super().forward(u.to(self.dtype))
 
 
-class InHalf(Net):
-    def __init__(self, n_u: int, n_y: int, hidden_size: int, **_: int) -> None:
-        super().__init__(n_u, n_y, hidden_size)
-        self.half()
+class InHalf(InDouble):
+    dtype = torch.float16
 
     def forward(self, u: Tensor) -> Tensor:
-        return super().forward(u.half()).float()
+        return super().forward(u).float()
 
 
 class WeightNorm(Net):
@@ -404,13 +404,8 @@ class Extra(Net):
         pass
 
 
-class Bfloat(Net):
-    def __init__(self, n_u: int, n_y: int, hidden_size: int, **_: int) -> None:
-        super().__init__(n_u, n_y, hidden_size)
-        self.bfloat16()
-
-    def forward(self, u: Tensor) -> Tensor:
-        return super().forward(u.bfloat16()).float()
+class Bfloat(InHalf):
+    dtype = torch.bfloat16
 
 
 class ComplexDouble(Complex):
