@@ -26,9 +26,18 @@ RETRAIN = "-retrain"
 """Ends the name of a split whose validation part is trained on too, and decides nothing."""
 
 InitMode = Literal["zero", "carry", "coupled", "free"]
-Optimiser = Literal["adam", "ipopt"]
-OF_STEPS = frozenset({"horizon", "init_outputs", "clip_norm", "weight_decay", "input_noise", "validate_every"})
-"""Fields that a run which is solved to an optimum makes no use of."""
+Optimiser = Literal["adam", "ipopt", "lm"]
+
+OF_LM = frozenset({"warm_steps", "ridge", "damping", "tolerance"})
+"""Fields of Levenberg-Marquardt alone."""
+
+UNUSED: dict[Optimiser, frozenset[str]] = {
+    "adam": OF_LM,
+    "ipopt": OF_LM
+    | {"horizon", "init_outputs", "stride", "clip_norm", "weight_decay", "input_noise", "validate_every"},
+    "lm": frozenset({"validate_every", "epochs"}),
+}
+"""Fields that an optimiser does not use, so that they must keep their defaults."""
 
 Schedule = Literal["constant", "step", "cosine"]
 
@@ -76,7 +85,15 @@ class RunConfig(BaseModel):
     )
     optimiser: Optimiser = Field(
         default="adam",
-        description="adam: steps on batches; ipopt: all subsequences at once, to an optimum (linear_rnn, one unit)",
+        description="adam: steps on batches; lm: Levenberg-Marquardt on all subsequences, validated after each "
+        "iteration; ipopt: all subsequences at once, to an optimum (linear_rnn, one unit)",
+    )
+    stride: int | None = Field(
+        default=None,
+        ge=1,
+        le=WHOLE_NUMBER,
+        description="samples from the start of one subsequence to the next; none: 1, and for lm N - m, so that each "
+        "sample is scored once",
     )
     init_outputs: int = Field(
         default=0,
@@ -100,7 +117,23 @@ class RunConfig(BaseModel):
         ge=0,
         description="standard deviation of white noise on the standardised training input, drawn anew each epoch",
     )
-    steps: int = Field(ge=1, le=WHOLE_NUMBER, description="budget in optimiser steps")
+    steps: int = Field(ge=1, le=WHOLE_NUMBER, description="budget in optimiser steps; of lm in iterations")
+    warm_steps: int = Field(
+        default=0,
+        ge=0,
+        le=WHOLE_NUMBER,
+        description="Adam steps before lm, on batches at stride 1, with the learning rate and its schedule, clip_norm, "
+        "weight_decay and input_noise",
+    )
+    ridge: float = Field(
+        default=0.0, ge=0, description="of lm: factor of the sum of the squared weights that is added to the loss"
+    )
+    damping: float = Field(
+        default=1e-3, gt=0, description="of lm: initial damping, relative to the diagonal of the normal matrix"
+    )
+    tolerance: float = Field(
+        default=1e-6, ge=0, description="of lm: relative decrease of the loss in one iteration at which the run ends"
+    )
     epochs: int | None = Field(
         default=None,
         ge=1,
@@ -137,10 +170,14 @@ class RunConfig(BaseModel):
             )
         if self.init_mode in ("coupled", "free") and self.optimiser != "ipopt":
             raise ValueError(f"init_mode='{self.init_mode}' needs optimiser='ipopt', which trains the initial states")
-        if self.init_mode == "carry" and self.optimiser == "ipopt":
-            raise ValueError("optimiser='ipopt' has no order of subsequences: choose another init_mode than 'carry'")
-        if self.optimiser == "ipopt" and (given := OF_STEPS.intersection(self.model_dump(exclude_defaults=True))):
-            raise ValueError(f"optimiser='ipopt' makes no use of {', '.join(sorted(given))}: leave out what it has not")
+        if self.init_mode == "carry" and self.optimiser != "adam":
+            raise ValueError(
+                f"optimiser='{self.optimiser}' has no order of subsequences: choose another init_mode than 'carry'"
+            )
+        if given := UNUSED[self.optimiser].intersection(self.model_dump(exclude_defaults=True)):
+            raise ValueError(f"optimiser='{self.optimiser}' does not use {', '.join(sorted(given))}; leave it out")
+        if self.init_mode == "carry" and self.stride not in (None, 1):
+            raise ValueError("init_mode='carry' visits every subsequence in turn: leave out stride")
         if self.init_outputs and self.init_mode == "carry":
             raise ValueError("init_outputs sets the state that init_mode='carry' carries: choose init_mode='zero'")
         if self.init_outputs >= self.seq_len:
@@ -150,9 +187,27 @@ class RunConfig(BaseModel):
             )
         if self.horizon is not None and (self.init_outputs or self.validate_every is not None):
             raise ValueError("a horizon goes with neither init_outputs nor validate_every: leave them out")
-        if self.patience is not None and self.validate_every is None:
+        if self.patience is not None and not self.validates:
             raise ValueError("patience counts validations: set validate_every as well")
         return self
+
+    @property
+    def validates(self) -> bool:
+        """Whether the run keeps the best weights by validation. With lm it validates after each iteration."""
+        return self.validate_every is not None or (self.optimiser == "lm" and self.horizon is None)
+
+    @property
+    def samples_apart(self) -> int:
+        """Samples from the start of one subsequence to the next."""
+        return self.stride or (self.seq_len - self.burn_in if self.optimiser == "lm" else 1)
+
+    @property
+    def warm_start(self) -> RunConfig | None:
+        """The Adam run that an lm run begins with; None if it has none."""
+        if not self.warm_steps:
+            return None
+        kept = self.model_dump(exclude={*OF_LM, "optimiser", "stride", "patience"})
+        return RunConfig(**kept | {"steps": self.warm_steps})
 
     def canonical_json(self) -> str:
         """Sorted, compact JSON without the fields at their default, so that a new field changes no old identity."""

@@ -14,9 +14,10 @@ class Board:
     def __init__(self, path: Path, n_runs: int, owner: int | None = None) -> None:
         self.path, self.n_runs, self.owner = path, n_runs, owner or os.getpid()
         if not path.exists():
-            path.write_bytes(np.zeros(2 * n_runs + 1, np.int64).tobytes())
+            path.write_bytes(np.array([*[0] * 2 * n_runs, 0, 1], np.int64).tobytes())
         cells = np.memmap(path, dtype=np.int64, mode="r+")
-        self._steps, self._begun, self._stop = cells[:n_runs], cells[n_runs:-1], cells[-1:]
+        self._steps, self._begun = cells[:n_runs], cells[n_runs:-2]
+        self._stop, self._threads = cells[-2:-1], cells[-1:]
 
     def begin(self, run: int) -> None:
         """Says that a run is under way."""
@@ -36,6 +37,15 @@ class Board:
     def steps(self) -> list[int]:
         """Steps done by each run."""
         return [int(step) for step in self._steps]
+
+    def share(self, workers: int, runs: int) -> None:
+        """Divides the workers among so many runs that are left, each of which has at least one."""
+        self._threads[0] = max(1, workers // max(1, runs))
+
+    @property
+    def threads(self) -> int:
+        """Threads that a run may use."""
+        return int(self._threads[0])
 
     def stop(self) -> None:
         """Asks all runs to save their state and end."""

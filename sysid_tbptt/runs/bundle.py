@@ -196,6 +196,8 @@ class _Line:
     def saved(self, checkpoint: Path) -> None:
         self.put("state", checkpoint.read_bytes())
 
+    threads = 1
+
     @property
     def stopping(self) -> bool:
         """Whether the bundle was cancelled: by the driver, or because the driver is gone."""

@@ -20,7 +20,10 @@ TRIAL_SECONDS = 0.15
 _LATENCY = 50
 """A step of a single subsequence costs about as much as one of this many more."""
 
-_SHAPE = ("dataset", "horizon", "model", "hidden_size", "num_layers", "seq_len", "batch_size", "init_mode")
+_SHAPE = (
+    *("dataset", "horizon", "model", "hidden_size", "num_layers", "seq_len", "batch_size", "init_mode"),
+    *("optimiser", "stride", "warm_steps"),
+)
 _EVALUATION = ("dataset", "split", "horizon", "model", "hidden_size", "num_layers", "init_outputs")
 
 Shape = tuple[object, ...]
@@ -90,6 +93,9 @@ class Estimator:
         if not recorded and key not in self._tried:
             self._tried[key] = _try_safely(config, engine)
         wall, processor = self._recorded[key] if recorded else self._tried[key]
+        if not recorded and config.warm_start:
+            warm = self.estimate(config.warm_start, engine)
+            wall, processor = wall + warm.seconds / config.steps, processor + warm.cpu_seconds / config.steps
         n, evaluate_s = steps_of(config, engine), self._evaluate_s.get(evaluation(config, engine), 0.0)
         return Estimate(n * wall + evaluate_s, n * processor, recorded)
 
@@ -118,7 +124,8 @@ def _try(config: RunConfig, engine: str) -> Speed:
 
 def _time(config: RunConfig, engine: str, steps: int) -> Speed:
     """Seconds of a training of so many steps."""
-    _, job = build(config.model_copy(update={"steps": steps, "validate_every": None, "patience": None}))
+    changed = {"steps": steps, "warm_steps": 0, "validate_every": None, "patience": None}
+    _, job = build(config.model_copy(update=changed))
     began, began_cpu = time.perf_counter(), time.thread_time()
     load_engine(engine).train(job, Control())
     return time.perf_counter() - began, time.thread_time() - began_cpu

@@ -106,10 +106,11 @@ class _Queue:
         """Performs these tasks; False as soon as a worker has died."""
         with _pool(min(workers, len(tasks)), parallel) as pool:
             try:
+                self.board.share(workers, len(tasks))
                 self.futures = set()
                 for task in tasks.values():
                     self.futures.add(pool.submit(perform, task, self.board))
-                return self._wait()
+                return self._wait(workers)
             except BaseException:
                 self._stop()
                 raise
@@ -118,13 +119,14 @@ class _Queue:
         self.on_record(record)
         del self.left[record.run_id]
 
-    def _wait(self) -> bool:
+    def _wait(self, workers: int) -> bool:
         alive = True
         while self.futures and alive:
             ended, _ = wait(self.futures, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
             steps = self.board.steps()
             self.on_steps({run_id: steps[task.slot] for run_id, task in self.left.items()})
             alive = self._take(ended)
+            self.board.share(workers, len(self.futures))
         return alive
 
     def _take(self, ended: set[Future[RunRecord | None]]) -> bool:

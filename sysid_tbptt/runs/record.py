@@ -92,7 +92,8 @@ class RunRecord(BaseModel):
     ``metrics`` has the keys ``train``, ``val`` and ``test``, the last by test set, and of the engine ``predictions``
     the last alone; see `sysid_tbptt.training.evaluate.score_records` for the measures and their units. A null is a
     measure that is not defined, such as the R2 of a constant signal. ``records`` is the number of training records
-    that give subsequences, ``windows`` that of the subsequences.
+    that give subsequences, ``windows`` that of the subsequences. ``ended`` says why an lm run took no further
+    iteration, see `sysid_tbptt.training.job.Ended`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -111,6 +112,7 @@ class RunRecord(BaseModel):
     loss: Loss = Loss()
     time: Time = Time()
     optimum: Optimum | None = None
+    ended: Literal["converged", "stuck", "budget", "patience"] | None = None
     provenance: dict[str, Any] = {}
 
     @property
@@ -143,7 +145,7 @@ class RunRecord(BaseModel):
 
     def to_line(self) -> str:
         """One line of JSON, numbers at full precision, what is not finite as null."""
-        unused = {"optimum"} if self.optimum is None else set()
+        unused = {name for name in ("optimum", "ended") if getattr(self, name) is None}
         return canonical_json(finite(self.model_dump(by_alias=True, exclude=unused)))
 
     @classmethod

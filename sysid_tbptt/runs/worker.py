@@ -50,13 +50,15 @@ class Task:
 
 @runtime_checkable
 class Watcher(Protocol):
-    """Is told how the run in a ``slot`` goes, and may ask it to stop."""
+    """Is told how the run in a ``slot`` goes, may ask it to stop, and says how many threads it may use."""
 
     def begin(self, slot: int, /) -> None: ...
     def report(self, slot: int, step: int, /) -> None: ...
     def saved(self, checkpoint: Path, /) -> None: ...
     @property
     def stopping(self) -> bool: ...
+    @property
+    def threads(self) -> int: ...
 
 
 def build(config: RunConfig, data: Dataset | None = None) -> tuple[Dataset, Job]:
@@ -115,6 +117,7 @@ class _Sitting:
         engine, _ = pick(self.task.engine, job)
         control = Control(progress=lambda step: self.watcher.report(self.task.slot, step))
         control.stopping = lambda: self.watcher.stopping
+        control.threads = lambda: self.watcher.threads
         if self.task.checkpoint:
             self._resume(control, Checkpoint(self.task.checkpoint, mark(self.task, engine.NAME)))
         self.began, self.saved = (time.perf_counter(), time.thread_time()), time.perf_counter()
@@ -135,11 +138,12 @@ class _Sitting:
     def _resume(self, control: Control, checkpoint: Checkpoint) -> None:
         control.resume, self.earlier = checkpoint.load()
         control.checkpoint_due = lambda: time.perf_counter() - self.saved > self.task.checkpoint_s
-        control.save = self._saver(checkpoint)
+        control.save = self._saver(checkpoint, control)
 
-    def _saver(self, checkpoint: Checkpoint) -> Callable[[Arrays], None]:
+    def _saver(self, checkpoint: Checkpoint, control: Control) -> Callable[[Arrays], None]:
         def save_state(state: Arrays) -> None:
-            wall, processor = time.perf_counter() - self.began[0], time.thread_time() - self.began[1]
+            wall = time.perf_counter() - self.began[0]
+            processor = time.thread_time() - self.began[1] + control.helpers_cpu_s
             checkpoint.save(state, (self.earlier[0] + wall, self.earlier[1] + processor))
             self.watcher.saved(checkpoint.path)
             self.saved = time.perf_counter()
@@ -168,6 +172,7 @@ class _Sitting:
             ),
             time=_time(outcome, self.earlier, config),
             optimum=_optimum(outcome),
+            ended=trained.ended,
             provenance=provenance(config.model, data, self.task.command),
         )
 

@@ -29,7 +29,8 @@ class Job:
     records' lengths, ``starts`` (S,) the first sample of each window, ``val`` the standardised validation records.
     ``module`` holds the initial weights and does not change; ``build`` builds it when it is first needed. For the zoo's
     own networks, ``cell`` names the cell ("rnn", "gru", "lstm"), so that a kernel can replace the module, and
-    ``initial`` holds the same initial weights, so that such a kernel does not need torch.
+    ``initial`` holds the same initial weights, so that such a kernel does not need torch. ``warm`` is the Adam run that
+    an lm run begins with.
     """
 
     config: RunConfig
@@ -42,6 +43,7 @@ class Job:
     build: Callable[[], torch.nn.Module]
     cell: str | None = None
     initial: Arrays | None = None
+    warm: Job | None = None
 
     @cached_property
     def module(self) -> torch.nn.Module:
@@ -77,13 +79,19 @@ class Optimum:
     iterations: int
 
 
+Ended = Literal["converged", "stuck", "budget", "patience"]
+"""Why an lm run took no further iteration: its loss hardly falls any more; no step of any damping lowers it, although
+its gradient says that one should; the iterations, or the validations without improvement, are used up."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """What an engine gives back.
 
     ``curve`` holds the mean training loss of each block of ``curve_every`` steps, ``validation`` the
     standardised free-run MSE at each validation. A run that met a loss or weight that is not finite is
-    ``diverged``: ``steps_done`` is then the step at which that happened.
+    ``diverged``: ``steps_done`` is then the step at which that happened. ``ended`` says why an lm run took no further
+    iteration.
     """
 
     status: Literal["ok", "diverged"]
@@ -95,6 +103,7 @@ class Trained:
     validation: list[float] = field(default_factory=list)
     best_step: int | None = None
     optimum: Optimum | None = None
+    ended: Ended | None = None
 
 
 class Interrupted(Exception):
@@ -107,7 +116,8 @@ class Control:
 
     An engine calls ``turn(step, state)`` several times a second: it reports progress, writes a checkpoint
     when one is due, and raises `Interrupted`, after a last checkpoint, when the run is to stop. ``resume`` is
-    the checkpoint to go on from.
+    the checkpoint to go on from. ``threads()`` is the number of threads that the run may use now; the engine adds the
+    processor time, in seconds, of those that are not the run's own to ``helpers_cpu_s``.
     """
 
     resume: Mapping[str, np.ndarray] | None = None
@@ -115,6 +125,8 @@ class Control:
     checkpoint_due: Callable[[], bool] = lambda: False
     save: Callable[[Arrays], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
+    threads: Callable[[], int] = lambda: 1
+    helpers_cpu_s: float = 0.0
 
     def turn(self, step: int, state: Callable[[], Arrays]) -> None:
         self.progress(step)

@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 
 from ..config import RunConfig
-from .job import Arrays, Trained
+from .job import Arrays, Ended, Trained
 
 CURVE_POINTS = 400
 _LAST = 100
@@ -67,7 +67,7 @@ class Monitor:
             self._since_best += 1
         return self.config.patience is None or self._since_best < self.config.patience
 
-    def trained(self, weights: Arrays) -> Trained:
+    def trained(self, weights: Arrays, ended: Ended | None = None) -> Trained:
         """The result, with the best weights where there was a validation."""
         finite = self.diverged_at is None and all(np.isfinite(array).all() for array in weights.values())
         return Trained(
@@ -79,6 +79,7 @@ class Monitor:
             last100_mean=float(np.mean(self._last)) if self._last else float("nan"),
             validation=list(self._validation),
             best_step=self._best_step if self._best else None,
+            ended=ended if finite else None,
         )
 
     def state(self) -> Arrays:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ class Outcome:
     """What a run yields: the training's course, the metrics of every part, seconds, and the engine's name.
 
     ``y_hat`` holds the simulated outputs of each test set in physical units; forecasts are not kept. ``train_s`` is
-    wall clock, ``train_cpu_s`` the processor time of the run's own thread.
+    wall clock, ``train_cpu_s`` the processor time of the run's own thread and of those that helped it.
     """
 
     status: Literal["ok", "diverged"]
@@ -65,18 +65,26 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
     starts = layout(lengths, config)
     scaled = [data.scaler.scale(series) for series in data.train]
     model = _zoo(config, data) if config.model in GATES else _built(config, data)
-    return Job(
+    job = Job(
         config=config,
         u=np.concatenate([u for u, _ in scaled]),
         y=np.concatenate([y for _, y in scaled]),
         lengths=lengths,
         starts=starts,
-        order=BatchOrder(len(starts), config.batch_size, seeds=model.seeds if config.init_mode == "zero" else None),
+        order=_order(config, len(starts), model),
         val=tuple(data.scaler.scale(series) for series in data.val),
         build=model.build,
         cell=model.cell,
         initial=model.initial,
     )
+    if (warm := config.warm_start) is None:
+        return job
+    starts = layout(lengths, warm)
+    return replace(job, warm=replace(job, config=warm, starts=starts, order=_order(warm, len(starts), model)))
+
+
+def _order(config: RunConfig, n_windows: int, model: _Model) -> BatchOrder:
+    return BatchOrder(n_windows, config.batch_size, seeds=model.seeds if config.init_mode == "zero" else None)
 
 
 class _Model(NamedTuple):
@@ -115,7 +123,7 @@ def run(job: Job, data: Dataset, engine: Engine, control: Control) -> Outcome:
     """Trains the job on the engine and scores the result by free-run simulation, or by its forecasts."""
     began, began_cpu = time.perf_counter(), time.thread_time()
     trained = engine.train(job, control)
-    trained_at, train_cpu_s = time.perf_counter(), time.thread_time() - began_cpu
+    trained_at, train_cpu_s = time.perf_counter(), time.thread_time() - began_cpu + control.helpers_cpu_s
     metrics: Metrics = {}
     y_hat: dict[str, np.ndarray] = {}
     config = job.config

@@ -16,11 +16,11 @@ from ..errors import ConfigError
 from .draws import Generator
 
 
-def window_starts(lengths: Sequence[int], seq_len: int) -> Int64[np.ndarray, " S"]:
-    """First sample of every window of ``seq_len`` samples at stride 1, over records laid end to end.
+def window_starts(lengths: Sequence[int], seq_len: int, stride: int = 1) -> Int64[np.ndarray, " S"]:
+    """First sample of every window of ``seq_len`` samples, over records laid end to end.
 
-    ``lengths`` are the records' lengths T; each gives T-N+1 windows, or none where T < N, and no window crosses a
-    record's end.
+    ``lengths`` are the records' lengths T. Each record gives one window for each ``stride`` of its T-N+1 first samples,
+    or none where T < N, and no window crosses a record's end.
 
     Raises:
         ConfigError: all records are shorter than one window.
@@ -31,7 +31,10 @@ def window_starts(lengths: Sequence[int], seq_len: int) -> Int64[np.ndarray, " S
         raise ConfigError(f"seq_len={seq_len} is longer than {records} {longest} samples; choose seq_len <= {longest}")
     offsets = np.cumsum([0, *lengths[:-1]])
     return np.concatenate(
-        [offset + np.arange(max(0, length - seq_len + 1)) for offset, length in zip(offsets, lengths, strict=True)]
+        [
+            offset + np.arange(0, max(0, length - seq_len + 1), stride)
+            for offset, length in zip(offsets, lengths, strict=True)
+        ]
     )
 
 
@@ -41,13 +44,13 @@ def n_long_enough(lengths: Sequence[int], seq_len: int) -> int:
 
 
 def layout(lengths: Sequence[int], config: RunConfig) -> Int64[np.ndarray, " S"]:
-    """The first sample of every window that a run trains on.
+    """The first sample of every window that a run trains on, without those of a warm start.
 
     Raises:
         ConfigError: the windows, the batch or the carried state do not fit the records.
     """
-    starts = window_starts(lengths, config.seq_len)
-    if len(starts) < config.batch_size:
+    starts = window_starts(lengths, config.seq_len, config.samples_apart)
+    if config.optimiser == "adam" and len(starts) < config.batch_size:
         raise ConfigError(
             f"batch_size={config.batch_size} is more than the {len(starts)} windows of seq_len={config.seq_len}; "
             f"choose batch_size <= {len(starts)}"

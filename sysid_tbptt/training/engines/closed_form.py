@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from ...errors import ModelError
 from ...seeding import seeded
+from ..blas import one_blas_thread
 from ..job import Arrays, Control, Job, Trained
 from ..modules import simulator_with, starts_from_outputs
 from ..simulator import Simulator
@@ -49,8 +49,7 @@ def train(job: Job, control: Control) -> Trained:
     ends = np.cumsum(job.lengths)[:-1]
     records = list(zip(np.split(job.u.copy(), ends), np.split(job.y.copy(), ends), strict=True))
     try:
-        # the number of BLAS threads changes the numbers; it belongs to the process, and `seeded` lets in one thread
-        with seeded(job.config.seed), threadpool_limits(1, "blas"):
+        with seeded(job.config.seed), one_blas_thread():
             mse = module.solve(records, job.config.burn_in)
     except ModelError as error:
         of = job.config

@@ -18,6 +18,8 @@ from ..job import Arrays, Control, Job, Trained
 from ..monitor import Monitor
 from ..schedule import learning_rates
 from ..simulator import Simulator, validation_mse
+from . import levenberg_marquardt
+from .cpu_least_squares import CpuLeastSquares
 from .kernels import adam, rows, tape
 from .kernels.gradient import Problem, prepare
 from .kernels.packing import Parameters, packed_with
@@ -29,6 +31,7 @@ from .steps import StepQueue
 
 NAME = "cpu"
 PARALLEL = "threads"
+OPTIMISERS = ("adam", "lm")
 WIDEST = 96
 """Largest hidden size."""
 _CHUNK_SECONDS = 0.15
@@ -38,20 +41,27 @@ _CHUNK_SECONDS = 0.15
 def declines(job: Job) -> str | None:
     """Why the job cannot be taken; None if it can."""
     config = job.config
+    if config.optimiser not in OPTIMISERS:
+        return f"it does not implement optimiser='{config.optimiser}'"
     if job.cell is None:
         return "it has kernels for the zoo's rnn, gru and lstm only"
     if config.num_layers != 1:
         return f"its kernels have one layer, not {config.num_layers}"
     if config.hidden_size > WIDEST:
         return f"its kernels have at most {WIDEST} hidden units, not {config.hidden_size}"
+    if config.optimiser == "lm":
+        return levenberg_marquardt.too_large(Parameters(SequenceShape(*_sizes(job))).n)
     return None
 
 
 def train(job: Job, control: Control) -> Trained:
-    """Trains by Adam on the mean squared error of the N-m scored steps."""
+    """Trains by Adam or Levenberg-Marquardt on the mean squared error of the N-m scored steps."""
     if reason := declines(job):
         raise EngineError(f"engine '{NAME}': {reason}")
-    return _Run(job).train(control)
+    if job.config.optimiser == "adam":
+        return _Run(job).train(control)
+    problem = CpuLeastSquares(job, SequenceShape(*_sizes(job)), lambda weights: simulator(job, weights), control)
+    return levenberg_marquardt.train(job, control, problem, train)
 
 
 def simulator(job: Job, weights: Arrays) -> Simulator:

@@ -1,4 +1,4 @@
-"""A cell's step, forward and backward, chosen by the shape when a kernel is compiled."""
+"""A cell's step, forward and backward, and its derivatives, chosen by the shape when a kernel is compiled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ def backward(shape: Any, tape: Any, t: int) -> None:
     """From the gradient of the state after step t to that of the pre-activations, in their place."""
 
 
-for _stub, _name in ((forward, "forward"), (backward, "backward")):
+def derivatives(shape: Any, tape: Any, t: int) -> None:
+    """From the state after step t to its derivatives by the pre-activations, in their place, and by the state."""
+
+
+for _stub, _name in ((forward, "forward"), (backward, "backward"), (derivatives, "derivatives")):
 
     def _choose(shape: Any, name: str = _name) -> Any:
         return getattr(_CELLS[shape.cell], name)

@@ -37,3 +37,23 @@ def backward(shape: Any, tape: Any, t: int) -> None:
         store(a, gate + 2 * units, d_n * r)
         store(a, gate + 3 * units, d_n)
         store(dh, j, d * update)
+
+
+def derivatives(shape: Any, tape: Any, t: int) -> None:
+    """From the gates of step t to the derivatives of h by their pre-activations, in their place.
+
+    ``dh`` gets the derivative of h by h before the step, around W.
+    """
+    units, width = shape.units, shape.z_rows
+    z, a, dh = tape.z, tape.a, tape.dh
+    for j in range(units):
+        gate = shape.a_rows * t + j
+        r, update = load(a, gate), load(a, gate + units)
+        n_h, n = load(a, gate + 2 * units), load(a, gate + 3 * units)
+        h = load(z, width * t + j)
+        d_n = (1 - update) * (1 - n * n)
+        store(a, gate, d_n * n_h * (r - r * r))
+        store(a, gate + units, (h - n) * (update - update * update))
+        store(a, gate + 2 * units, d_n * r)
+        store(a, gate + 3 * units, d_n)
+        store(dh, j, update)

@@ -44,3 +44,23 @@ def backward(shape: Any, tape: Any, t: int) -> None:
         store(a, gate + units, q * load(c, memory) * (f - f * f))
         store(a, gate + 2 * units, q * i * (1 - g * g))
         store(a, gate + 3 * units, d * squashed * (o - o * o))
+
+
+def derivatives(shape: Any, tape: Any, t: int) -> None:
+    """From the gates of step t to the derivatives by their pre-activations, in their place: of c, by that of o of h.
+
+    ``dc`` gets the derivative of c by c before the step, ``dh`` that of h by c after it.
+    """
+    units = shape.units
+    a, c, tanh_c, dh, dc = tape.a, tape.c, tape.tanh_c, tape.dh, tape.dc
+    for j in range(units):
+        gate, memory = shape.a_rows * t + j, units * t + j
+        i, f = load(a, gate), load(a, gate + units)
+        g, o = load(a, gate + 2 * units), load(a, gate + 3 * units)
+        squashed = load(tanh_c, memory)
+        store(dh, j, o * (1 - squashed * squashed))
+        store(dc, j, f)
+        store(a, gate, g * (i - i * i))
+        store(a, gate + units, load(c, memory) * (f - f * f))
+        store(a, gate + 2 * units, i * (1 - g * g))
+        store(a, gate + 3 * units, squashed * (o - o * o))

@@ -54,7 +54,7 @@ class Parameters:
         return np.concatenate([arrays[name].ravel() for name in self.sizes])
 
     @cached_property
-    def _matrix(self) -> tuple[np.ndarray, np.ndarray]:
+    def matrix(self) -> tuple[np.ndarray, np.ndarray]:
         """W as indices of parameters, and the second index where two biases add up."""
         ih, hh, b_ih, b_hh, _, _ = self.views(np.arange(self.n)).values()
         whole = np.hstack([hh, b_ih[:, None], ih])
@@ -77,7 +77,7 @@ class Parameters:
         return first, second
 
     @cached_property
-    def _readout(self) -> np.ndarray:
+    def readout(self) -> np.ndarray:
         """The read-out with its bias as the last column."""
         *_, weight, bias = self.views(np.arange(self.n)).values()
         return np.hstack([weight, bias[:, None]])
@@ -85,9 +85,9 @@ class Parameters:
     @cached_property
     def packing(self) -> np.ndarray:
         """(2, numbers) indices: each packed number is the sum of the two parameters."""
-        H, (first, second) = self.shape.H, self._matrix
-        recurrent, weight = first[: self.shape.recurrent, :H], self._readout[:, :H]
-        ones = [(first, self.shape.gates), (recurrent.T, 1), (self._readout, 1), (weight.T, 1)]
+        H, (first, second) = self.shape.H, self.matrix
+        recurrent, weight = first[: self.shape.recurrent, :H], self.readout[:, :H]
+        ones = [(first, self.shape.gates), (recurrent.T, 1), (self.readout, 1), (weight.T, 1)]
         table = np.concatenate([self._in_lanes(*part) for part in ones])
         twos = self._in_lanes(second, self.shape.gates)
         return np.stack([table, np.append(twos, np.full(len(table) - len(twos), self.n))])
@@ -104,7 +104,7 @@ class Parameters:
     @cached_property
     def places(self) -> np.ndarray:
         """(n,) where in the packed gradient each parameter's is: a row of lanes, or one lane of a row."""
-        s, (first, second) = self.shape, self._matrix
+        s, (first, second) = self.shape, self.matrix
         place = np.zeros(self.n + 1, np.int64)
         for indices in (first, second):
             packed = self._in_lanes(indices, s.gates)
@@ -112,7 +112,7 @@ class Parameters:
         lanes = LANES if s.lanes_are_units else 1
         row, lane = np.divmod(np.append(np.arange(s.H), s.units * lanes), lanes)
         output = np.arange(s.n_y)[:, None]
-        place[self._readout] = (s.at_readout_gradient + row * s.n_y + output) * lanes + lane
+        place[self.readout] = (s.at_readout_gradient + row * s.n_y + output) * lanes + lane
         return place[: self.n]
 
 

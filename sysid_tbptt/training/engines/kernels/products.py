@@ -143,6 +143,60 @@ def _accumulate_readout(e: Emitter) -> None:
     emit_outer(builder, (rows, s.n_y), e.steps, left, right, target)
 
 
+def _combine(e: Emitter) -> None:
+    """The lanes are parameters: H rows of lanes times numbers."""
+    s, builder = e.s, e.builder
+    M, before, out = e.pointers
+
+    def weight(r: ir.Value, k: ir.Value) -> ir.Value:
+        return e.number(M, builder.add(builder.mul(k, index(LANES * s.units)), r))
+
+    columns = [Columns(0, s.H, lambda k: e.row(before, k))]
+    emit_multiply(builder, s.H, columns, weight, out, add=True)
+
+
+def _read_out_sensitivities(e: Emitter) -> None:
+    s, builder = e.s, e.builder
+    packed, S, J = e.pointers
+
+    def weight(r: ir.Value, k: ir.Value) -> ir.Value:
+        group, lane = builder.udiv(r, index(LANES)), builder.urem(r, index(LANES))
+        row = builder.add(builder.mul(group, index(s.state_and_one)), builder.add(k, index(s.at_readout)))
+        return e.number(packed, builder.add(builder.mul(row, index(LANES)), lane))
+
+    emit_multiply(builder, s.n_y, [Columns(0, s.H, lambda k: e.row(S, k))], weight, J, add=False)
+
+
+@intrinsic
+def combine(
+    _: Any, shape: Any, M: types.Type, at: types.Type, before: types.Type, S: types.Type, to: types.Type
+) -> Any:
+    """Adds to H rows of S, from row ``to`` on, the H rows ``before`` times the matrix whose columns begin at a row."""
+
+    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        M, before, S = (emit_pointer(context, builder, sig.args[i], args[i]) for i in (1, 3, 4))
+        pointers = [emit_row(builder, M, args[2]), before, emit_row(builder, S, args[5])]
+        _combine(Emitter(builder, shape.shape, pointers, index(0)))
+        return context.get_dummy_value()
+
+    return types.void(shape, M, types.intp, before, S, types.intp), generate
+
+
+@intrinsic
+def read_out_sensitivities(
+    _: Any, shape: Any, packed: types.Type, S: types.Type, first: types.Type, J: types.Type, to: types.Type
+) -> Any:
+    """n_y rows of J, from row ``to`` on: the read-out's weights times H rows of S."""
+
+    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        packed, S, J = (emit_pointer(context, builder, sig.args[i], args[i]) for i in (1, 2, 4))
+        pointers = [packed, emit_row(builder, S, args[3]), emit_row(builder, J, args[5])]
+        _read_out_sensitivities(Emitter(builder, shape.shape, pointers, index(0)))
+        return context.get_dummy_value()
+
+    return types.void(shape, packed, S, types.intp, J, types.intp), generate
+
+
 @intrinsic
 def preactivate(_: Any, shape: types.Type, packed: types.Type, z: types.Type, t: types.Type, a: types.Type) -> Any:
     """``a[t] = W z[t]``, block by block."""

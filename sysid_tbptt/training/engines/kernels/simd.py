@@ -19,7 +19,7 @@ from numba.extending import models, register_model
 from .decorators import intrinsic
 
 LANES = 16
-FLOAT = ir.FloatType()
+FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
 VECTOR = ir.VectorType(FLOAT, LANES)
 INDEX = ir.IntType(64)
 CONTRACT = ("contract",)
@@ -76,10 +76,10 @@ def emit_store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value) -> Non
     builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=4)
 
 
-def emit_splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
-    undefined = ir.Constant(VECTOR, ir.Undefined)
+def emit_splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int = LANES) -> ir.Value:
+    undefined = ir.Constant(ir.VectorType(FLOAT, lanes), ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
 
 
 def emit_fma(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
