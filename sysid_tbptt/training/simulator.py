@@ -16,7 +16,9 @@ def mse_scaled(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
     return float(sum(e.sum() for e in errors) / sum(e.size for e in errors))
 
 
-def validation_mse(simulate: Simulator, records: Iterable[tuple[np.ndarray, np.ndarray]], init_outputs: int) -> float:
-    """`mse_scaled` of standardised records (u, y), after the outputs that the simulator is given."""
-    k = init_outputs
-    return mse_scaled((y[k:], simulate(u, y[:k])[k:]) for u, y in records)
+def validation_mse(
+    simulate: Simulator, records: Iterable[tuple[np.ndarray, np.ndarray]], init_outputs: int, n_init: int = 0
+) -> float:
+    """`mse_scaled` of standardised records (u, y), after ``n_init`` samples and the outputs that are given."""
+    k, first = init_outputs, max(init_outputs, n_init)
+    return mse_scaled((y[first:], simulate(u, y[:k])[first:]) for u, y in records)

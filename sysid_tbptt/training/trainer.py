@@ -76,6 +76,7 @@ def make_job(config: RunConfig, data: Dataset) -> Job:
         build=model.build,
         cell=model.cell,
         initial=model.initial,
+        n_init=data.n_init,
     )
     if (warm := config.warm_start) is None:
         return job

@@ -69,7 +69,8 @@ class CpuLeastSquares:
         return self._unfolded(np.asarray(total) / self.residuals, squares / self.residuals)
 
     def validation_mse(self, weights: Weights) -> float:
-        return validation_mse(self.simulator(self.arrays(weights)), self.job.val, self.job.config.init_outputs)
+        job = self.job
+        return validation_mse(self.simulator(self.arrays(weights)), job.val, job.config.init_outputs, job.n_init)
 
     def _unfolded(self, upper: np.ndarray, mse: float) -> Normal:
         """The normal equations of torch's parameters from those of the Jacobian's columns."""
