@@ -29,7 +29,10 @@ def add(commands: Any) -> None:
         help="TOML file whose data sets and settings count (default: benchmarks/suites/official.toml)",
     )
     command.add_argument(
-        "--like", default="lstm", metavar="MODEL", help="model of the suite whose runs TARGET does (default: lstm)"
+        "--like",
+        default="lstm",
+        metavar="MODEL",
+        help="model of the suite whose runs TARGET does, those with --optimiser (default: lstm, adam)",
     )
     command.add_argument(
         "--identibench",
@@ -80,9 +83,8 @@ def _trained(options: argparse.Namespace) -> list[Any]:
     if options.name:
         raise ConfigError("--name: only predictions need one; a model is named as TARGET is")
     build = _found(options.target)
-    runs = substitute(
-        options.suite, like=options.like, model=options.target, results=options.results, **_filters(options)
-    )
+    filters = {"optimiser": ["adam"]} | _filters(options)
+    runs = substitute(options.suite, like=options.like, model=options.target, results=options.results, **filters)
     if options.identibench or takes_context(build, options.target):
         return train_themselves(build, runs, model=options.target, results=options.results)
     return train(runs, results=options.results, workers=options.threads, keep_weights=options.keep_weights)
