@@ -18,9 +18,9 @@ from ..runs.choice import validation_error
 from ..runs.names import file_name
 from ..runs.predictions import read_predictions
 from ..runs.record import RunRecord
-from ..runs.stability import read_stability
+from ..runs.stability import StabilityRecord, read_stability
 from ..runs.store import Store
-from .figures import burn_in, cost, heat_map, initial_states, loss, note, simulation, stability, train_time
+from .figures import burn_in, cost, heat_map, initial_states, loss, note, optimum, simulation, stability, train_time
 from .figures.seal import SEALED_IN, is_sealed, seal
 from .figures.traces import Page
 from .frame import by_study, frame
@@ -62,7 +62,10 @@ def write_figures(store: Store) -> list[Path]:
             written += _write(draw, figure.pages(runs), figure.NOTE, records, stem)
         for name, pages in initial_states.pages(records).items():
             written += _write(draw, pages, initial_states.NOTES[name], records, _stem(store, suite, dataset, name))
-        written += _write_stability(draw, store, runs, records)
+        estimates = _estimates(store, records)
+        written += _write_stability(draw, store, runs, records, estimates)
+        stem = _stem(store, suite, dataset, optimum.NAME)
+        written += _write(draw, optimum.pages(records, estimates), optimum.NOTE, records, stem)
     for record in best_predicted(store):
         written += write_simulation(store, record)
     return written + write_ranks(everything, store.root / "figures")
@@ -72,11 +75,21 @@ def _stem(store: Store, suite: str, dataset: str, name: str) -> Path:
     return store.root / "figures" / file_name(suite) / f"{file_name(dataset)}-{name}"
 
 
-def _write_stability(draw: Draw, store: Store, runs: pd.DataFrame, records: Sequence[RunRecord]) -> list[Path]:
+def _estimates(store: Store, records: Sequence[RunRecord]) -> list[StabilityRecord]:
+    """The estimates of runs of one suite."""
+    ours = {record.run_id for record in records}
+    return [found for found in read_stability(store.root, records[0].config.suite) if found.run_id in ours]
+
+
+def _write_stability(
+    draw: Draw,
+    store: Store,
+    runs: pd.DataFrame,
+    records: Sequence[RunRecord],
+    estimates: Sequence[StabilityRecord],
+) -> list[Path]:
     """The figure of the estimates of runs of one suite and data set; none where there is no estimate."""
     config = records[0].config
-    ours = {record.run_id for record in records}
-    estimates = [found for found in read_stability(store.root, config.suite) if found.run_id in ours]
     text = f"{stability.NOTE} {stability.told(estimates)}"
     stem = _stem(store, config.suite, config.dataset, stability.NAME)
     return _write(draw, stability.pages(runs, estimates), text, records, stem)

@@ -22,6 +22,7 @@ from .frame import MEASURE, by_study, by_suite, frame
 from .initial_states import initial_states, initial_states_table
 from .leaderboard import board
 from .leaderboard_table import leaderboard_table
+from .optimum import optimum, optimum_table
 from .published import PAPER_CITATION, PUBLISHED
 from .questions import asked
 from .ranks import standings
@@ -33,7 +34,10 @@ _ARX = "arx starts from the measured outputs of the init window, which its MSE l
 
 HEADINGS = {"m0": "m=0", "mstar": "m*", "change": "change %", "stateful": "stateful", "bptt": "BPTT"}
 
-_OTHER_TABLES = ("study-", "questions-", "differences", "initial-states-", "forecasting-", "leaderboard-", "burn-in-")
+_OTHER_TABLES = (
+    *("study-", "questions-", "differences", "initial-states-", "optimum-"),
+    *("forecasting-", "leaderboard-", "burn-in-"),
+)
 """What the names of tables begin with; the table of a burn-in study has the name of its data set alone."""
 
 
@@ -50,10 +54,15 @@ class Placed:
 def all_tables(records: Sequence[RunRecord], outputs: Outputs | None = None) -> list[Placed]:
     """The tables of every suite.
 
-    ``<dataset>``, the burn-in study; ``questions-<name>``, see `sysid_tbptt.report.questions`; of runs of the paper's,
-    ``differences``; ``initial-states-<dataset>``, of runs that were solved to an optimum; ``forecasting-<dataset>``;
-    ``leaderboard-<dataset>``; and ``burn-in-effect``, over all data sets. ``outputs`` tells where simulated outputs of
-    a run are, if they are kept.
+    - ``<dataset>``: the burn-in study;
+    - ``questions-<name>``: see `sysid_tbptt.report.questions`;
+    - ``differences``: of runs of the paper's;
+    - ``initial-states-<dataset>``: of runs that were solved to an optimum with trained initial states;
+    - ``optimum-<dataset>``: of runs over m that all score the same number of steps;
+    - ``forecasting-<dataset>`` and ``leaderboard-<dataset>``;
+    - ``burn-in-effect``: over all data sets.
+
+    ``outputs`` tells where simulated outputs of a run are, if they are kept.
 
     Raises:
         StoreError: simulated outputs cannot be read.
@@ -61,6 +70,7 @@ def all_tables(records: Sequence[RunRecord], outputs: Outputs | None = None) -> 
     return [
         *_studies(records, outputs),
         *_initial_states(records),
+        *_optima(records),
         *_forecasts(records),
         *_leaderboards(records),
         *_effects(records),
@@ -103,6 +113,11 @@ def _by_dataset(kind: str, rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.Da
 def _initial_states(records: Sequence[RunRecord]) -> Iterator[Placed]:
     for suite, name, part in _by_dataset("initial-states", initial_states(records)):
         yield Placed(suite, name, initial_states_table(part, records))
+
+
+def _optima(records: Sequence[RunRecord]) -> Iterator[Placed]:
+    for suite, name, part in _by_dataset("optimum", optimum(records)):
+        yield Placed(suite, name, optimum_table(part, records))
 
 
 def _forecasts(records: Sequence[RunRecord]) -> Iterator[Placed]:

@@ -30,7 +30,7 @@ class Job:
     ``module`` holds the initial weights and does not change; ``build`` builds it when it is first needed. For the zoo's
     own networks, ``cell`` names the cell ("rnn", "gru", "lstm"), so that a kernel can replace the module, and
     ``initial`` holds the same initial weights, so that such a kernel does not need torch. ``warm`` is the Adam run that
-    an lm run begins with, ``n_init`` the number of samples of the benchmark's init window, which lm does not validate on.
+    an lm run begins with, ``n_init`` the length of the benchmark's init window, which lm leaves out of the validation.
     """
 
     config: RunConfig

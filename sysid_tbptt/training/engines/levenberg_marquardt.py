@@ -32,8 +32,8 @@ SMALLER, LARGER = 5.0, 1.3
 
 The second is small, so that a step has about the least damping that lowers the objective. A step whose damping is the
 best for this step alone ends in a narrow valley: with 6 and 4, a GRU with 8 units was left with 1.4 times the error on
-Wiener-Hammerstein after 150 iterations. M. K. Transtrum, J. P. Sethna, Improvements to the Levenberg-Marquardt algorithm
-for nonlinear least-squares minimization (arXiv 1201.5885), call this delayed gratification.
+Wiener-Hammerstein after 150 iterations. M. K. Transtrum, J. P. Sethna, Improvements to the Levenberg-Marquardt
+algorithm for nonlinear least-squares minimization (arXiv 1201.5885), call this delayed gratification.
 """
 
 IN_A_ROW = 3
