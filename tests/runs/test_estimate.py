@@ -82,3 +82,9 @@ def test_a_model_that_fails_its_trial_stops_no_plan(own_log):
     config = config_of(dataset=str(own_log), split="file", model="tests.runs.models:missing")
     found = Estimator([]).estimate(config, "reference")
     assert (found.seconds, found.cpu_seconds, found.recorded) == (pytest.approx(1.0), 0.0, False)
+
+
+def test_an_lm_run_takes_its_iterations_and_its_warm_start(trials):
+    found = Estimator([]).estimate(config_of(optimiser="lm", steps=5, warm_steps=40), "cpu")
+    assert (found.seconds, found.cpu_seconds) == (2.0 * 45, 45.0)
+    assert [(config.optimiser, config.warm_steps) for config in trials] == [("lm", 40), ("adam", 0)]

@@ -153,3 +153,10 @@ def test_a_failure_is_not_done(status, done):
 def test_a_record_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         record().status = "failed"
+
+
+def test_only_an_lm_run_says_why_it_ended():
+    adam = record(status="diverged")
+    assert '"ended"' not in adam.to_line()
+    lm = adam.model_copy(update={"config": config_of(optimiser="lm"), "ended": "converged"})
+    assert RunRecord.from_line(lm.to_line()) == lm
