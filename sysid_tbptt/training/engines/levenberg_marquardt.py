@@ -137,7 +137,7 @@ class _Run:
                 if (after := self.objective(mse, trial)) < before:
                     self.weights, self.damping = trial, max(self.damping / SMALLER, LEAST)
                     return self.moved(mse, (before - after) / before)
-                if model.decrease(step) < self.config.tolerance * before:
+                if model.decrease(step) <= self.config.tolerance * before:
                     return "converged"
             self.damping *= LARGER
         return "stuck"
