@@ -19,7 +19,7 @@ class Fit:
         self.validation = validation or self.mse
 
     def flat(self, weights):
-        return weights["w"] if "w" in weights else self.start
+        return weights.get("w", self.start)
 
     def arrays(self, weights):
         return {"w": weights.copy()}
