@@ -44,7 +44,7 @@ def module_simulator(module: torch.nn.Module) -> Simulator:
         module.train(training)
         if y_hat.ndim != 3 or y_hat.shape[:2] != (1, len(u)):
             raise ModelError(f"the model gave shape {tuple(y_hat.shape)}, expected (1, {len(u)}, n_y)")
-        return y_hat[0].float().numpy().copy()
+        return y_hat[0].detach().float().numpy().copy()
 
     return simulate
 

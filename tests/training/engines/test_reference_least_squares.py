@@ -198,7 +198,13 @@ class Assigning(modules.Net):
         return y
 
 
-@pytest.mark.parametrize("name", ["Attending", "Assigning"])
+class EnablingGradients(modules.Net):
+    def forward(self, u):
+        with torch.enable_grad():
+            return super().forward(u)
+
+
+@pytest.mark.parametrize("name", ["Attending", "Assigning", "EnablingGradients"])
 def test_what_users_write_is_differentiated_in_forward_mode(name, job):
     run = job(optimiser="lm", model=f"{__name__}:{name}", steps=4, lengths=(100,))
     trained = reference.train(run, Control())
