@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from sysid_tbptt.data.horizon import ahead
 from sysid_tbptt.errors import ModelError
 from sysid_tbptt.training.engines import reference, reference_least_squares
 from sysid_tbptt.training.engines.reference_least_squares import ReferenceLeastSquares, n_trained
 from sysid_tbptt.training.job import Control, Interrupted
+from tests.conftest import make_dataset
 from tests.training import exact, modules
 
 ZOO = {
@@ -109,13 +112,14 @@ def test_the_jacobian_is_computed_in_blocks(block, job, monkeypatch):
     whole = ReferenceLeastSquares(run)
     weights = whole.flat(run.weights())
     monkeypatch.setattr(reference_least_squares, "BLOCK", block)
-    largest, problem = [], ReferenceLeastSquares(run)
-    jacobian = problem._jacobian
-    monkeypatch.setattr(problem, "_jacobian", lambda *of: largest.append(jacobian(*of)) or largest[-1])
+    problem, calls = ReferenceLeastSquares(run), []
+    outputs = problem._outputs
+    monkeypatch.setattr(problem, "_outputs", lambda flat, u: calls.append(len(u)) or outputs(flat, u))
     assert_close(problem.normal(weights), whole.normal(weights), rtol=1e-6)
-    assert max(12 * len(part) * problem.columns for part in problem.blocks) <= max(block, 12)
-    assert max(part.shape[1] for part in largest) == 9 * 2 * max(len(part) for part in problem.blocks)
-    assert (len(largest) == len(run.starts)) == (block < 2 * 12 * len(weights))
+    assert max(calls) * 12 * problem.columns <= block
+    derivatives = ceil(len(weights) / problem.columns)
+    assert calls == [len(part) for part in problem.blocks for _ in range(1 + derivatives)]
+    assert (derivatives > 1) == (block < 12 * len(weights))
 
 
 class Partly(modules.Net):
@@ -285,6 +289,14 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bits(turns, job, monkeypatch)
     with pytest.raises(Interrupted):
         reference.train(run, Control(stopping=lambda: next(left) == 1, save=saved.update))
     assert_equal_to_the_bit(reference.train(run, Control(resume=saved)), reference.train(run, Control()))
+
+
+def test_a_run_that_forecasts_keeps_its_last_weights(job):
+    run = job(data=ahead(make_dataset(), 3), optimiser="lm", horizon=3, steps=3, **LSTM)
+    trained = reference.train(run, Control())
+    problem = ReferenceLeastSquares(run)
+    assert (trained.ended, trained.validation, trained.best_step) == ("budget", [], None)
+    assert problem.mse(problem.flat(trained.weights)) == trained.curve[-1]
 
 
 def test_a_diverged_warm_start_is_a_divergence(job):
