@@ -23,7 +23,7 @@ Group = tuple[str | int, ...]
 
 _CONTRACT = (
     *("dataset", "split", "horizon", "model", "hidden_size", "num_layers"),
-    *("seq_len", "init_mode", "init_outputs", "optimiser"),
+    *("seq_len", "init_mode", "init_outputs", "optimiser", "warm_steps"),
 )
 """The fields of a config that decide how a module is called."""
 

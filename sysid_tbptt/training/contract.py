@@ -31,6 +31,9 @@ LEAST_STEPS = 5
 UPDATES = {"steps": 3, "learning_rate": 0.01, "lr_schedule": "constant", "validate_every": None, "patience": None}
 """A short training, after which dependence is checked again: a branch of a network may start with zero weight."""
 
+ITERATIONS = {"steps": 2, "patience": None}
+"""The same for lm, whose warm start has the updates above; on few windows, since an iteration takes all of them."""
+
 _SAME_SHAPE, _OTHER_SHAPE = 1e-4, 0.02
 """Tolerances relative to the largest output, for inputs of the same shape and of another shape. Rounding depends on the
 shape, and a module may compute in 16 bits."""
@@ -60,7 +63,7 @@ def check(job: Job, data: Dataset, engine: Engine) -> None:
         trial.check_records(data)
         if job.config.init_mode == "carry":
             trial.check_states()
-        if job.config.optimiser == "adam":
+        if job.config.optimiser in ("adam", "lm"):
             updated = _Trial(job, _updated(job, engine, name))
             updated.check_dependence()
             updated.check_stored()
@@ -68,15 +71,24 @@ def check(job: Job, data: Dataset, engine: Engine) -> None:
 
 def _updated(job: Job, engine: Engine, name: str) -> Arrays:
     """The weights after a few training steps."""
-    short = replace(job, config=job.config.model_copy(update=UPDATES))
     try:
-        weights = engine.train(short, Control()).weights
+        weights = engine.train(_short(job), Control()).weights
+    except ModelError:
+        raise
     except Exception as error:  # whatever the module's own code raises
         raise ModelError(f"{name} cannot be trained: {one_line(error)}") from error
     for key, array in job.weights().items():
         if key not in weights or weights[key].shape != array.shape:
             raise ModelError(f"{name} changes the shape of its buffer '{key}'; do not keep a state between calls")
     return weights
+
+
+def _short(job: Job) -> Job:
+    """The job with a few updates only."""
+    if job.config.optimiser == "adam":
+        return replace(job, config=job.config.model_copy(update=UPDATES))
+    config = job.config.model_copy(update=ITERATIONS)
+    return replace(job, config=config, starts=job.starts[:TRIED_WINDOWS], warm=job.warm and _short(job.warm))
 
 
 class _Trial:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from ..errors import ModelError
-from .inputs import fed
+from .inputs import fed, with_outputs, without_outputs
 from .simulator import Simulator
 from .weights import module_with
 
@@ -44,7 +44,7 @@ def module_simulator(module: torch.nn.Module) -> Simulator:
         module.train(training)
         if y_hat.ndim != 3 or y_hat.shape[:2] != (1, len(u)):
             raise ModelError(f"the model gave shape {tuple(y_hat.shape)}, expected (1, {len(u)}, n_y)")
-        return y_hat[0].float().numpy().copy()
+        return y_hat[0].detach().float().numpy().copy()
 
     return simulate
 
@@ -66,3 +66,14 @@ def simulator_with(module: torch.nn.Module, weights: Mapping[str, np.ndarray]) -
 def windows_view(signal: Float32[np.ndarray, "T C"], seq_len: int) -> Float32[torch.Tensor, "W N C"]:
     """All subsequences of a signal as a strided view (W = T-N+1); nothing is copied."""
     return torch.from_numpy(signal).unfold(0, seq_len, 1).transpose(1, 2)
+
+
+def window_inputs(
+    u: Float32[np.ndarray, "T n_u"], y: Float32[np.ndarray, "T n_y"], seq_len: int, init_outputs: int
+) -> Callable[[Int64[Tensor, " B"]], Float32[Tensor, "B N n_in"]]:
+    """A function that gathers a network's inputs in the windows that begin at given samples."""
+    if not init_outputs:
+        return windows_view(u, seq_len).__getitem__
+    known = windows_view(with_outputs(u, y), seq_len)
+    unknown = windows_view(without_outputs(u, y.shape[1]), seq_len)
+    return lambda windows: torch.cat([known[windows, :init_outputs], unknown[windows, init_outputs:]], dim=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -184,6 +185,41 @@ class WeightNorm(Net):
     def __init__(self, n_u: int, n_y: int, hidden_size: int, **_: int) -> None:
         super().__init__(n_u, n_y, hidden_size)
         nn.utils.parametrizations.weight_norm(self.o)
+
+
+class _Rectified(torch.autograd.Function):
+    """Has a derivative in reverse mode only."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return gradient * (x > 0)
+
+
+class NoForwardMode(Net):
+    """Only Adam can train it."""
+
+    def forward(self, u: Tensor) -> Tensor:
+        return super().forward(u) + _Rectified.apply(self.o.bias)
+
+
+class InNumpy(Net):
+    """Computes with one of its weights in numpy."""
+
+    def forward(self, u: Tensor) -> Tensor:
+        return super().forward(u * float(self.o.weight.detach().numpy().std()))
+
+
+class Detached(Net):
+    """Trains nothing."""
+
+    def forward(self, u: Tensor) -> Tensor:
+        return super().forward(u).detach()
 
 
 class Carrying(Net):

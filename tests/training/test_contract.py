@@ -38,6 +38,11 @@ def test_a_module_that_keeps_the_contract_passes(name, tried):
     tried(name)
 
 
+@pytest.mark.parametrize("name", [name for name in KEEPING if name != "WeightNorm"])
+def test_a_module_that_keeps_the_contract_is_trained_by_lm_too(name, tried):
+    tried(name, optimiser="lm", warm_steps=1)
+
+
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "linear_rnn"])
 @pytest.mark.parametrize("init_mode", ["zero", "carry"])
 def test_the_zoo_keeps_the_contract(name, init_mode, job, make_data):
@@ -92,6 +97,42 @@ def test_each_violation_has_a_sentence_of_its_own(name, said, tried):
     with pytest.raises(ModelError, match=rf"model 'tests\.training\.modules:{name}' {said}") as caught:
         tried(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "warm_steps", "said"),
+    [
+        ("NoGradient", 1, "cannot be trained: RuntimeError"),
+        (
+            "WeightNorm",
+            1,
+            "cannot be trained by optimiser='lm', .*: NotImplementedError: .*_weight_norm_interface",
+        ),
+        ("NoForwardMode", 0, "cannot be trained by optimiser='lm', .* torch.func.*; .* choose optimiser='adam'"),
+        ("InNumpy", 0, "cannot be trained by optimiser='lm', .* torch.func.*; .* choose optimiser='adam'"),
+        ("Detached", 0, "cannot be trained by optimiser='lm': the derivatives .* are zero; do not detach its weights"),
+        ("AheadLater", 0, "looks ahead: "),
+    ],
+)
+def test_what_lm_cannot_train_is_refused_with_the_reason(name, warm_steps, said, tried):
+    with pytest.raises(ModelError, match=rf"^model 'tests\.training\.modules:{name}' {said}") as caught:
+        tried(name, optimiser="lm", warm_steps=warm_steps)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["WeightNorm", "NoForwardMode"])
+def test_adam_trains_what_lm_cannot(name, tried):
+    tried(name)
+
+
+def test_a_trial_for_lm_is_short(tried, job, monkeypatch):
+    """Whatever the number of windows and iterations of the run."""
+    engine, taken = load_engine("reference"), []
+    train = engine.train
+    monkeypatch.setattr(engine, "train", lambda job, control: taken.append(job) or train(job, control))
+    tried("Net", optimiser="lm", steps=400, warm_steps=5000, stride=1)
+    (lm, adam) = taken
+    assert (len(lm.starts), lm.config.steps, adam.config.steps) == (3, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -155,3 +196,25 @@ def test_a_module_is_tried_once_for_all_runs_that_call_it_alike(runs, monkeypatc
     ]
     plan.make_plan(configs, engine="auto", store=None)
     assert [config.model for config in checked] == ["tests.training.modules:causal"]
+
+
+def test_a_module_is_tried_again_for_another_optimiser(runs, monkeypatch):
+    checked = []
+    monkeypatch.setattr(contract, "check", lambda job, data, engine: checked.append(job.config))
+    model = "tests.training.modules:causal"
+    configs = [
+        *runs(0, model=model),
+        *runs(0, 3, model=model, optimiser="lm"),
+        *runs(0, model=model, optimiser="lm", ridge=1e-3, damping=1.0),
+        *runs(0, 3, model=model, optimiser="lm", warm_steps=5),
+    ]
+    plan.make_plan(configs, engine="auto", store=None)
+    assert [(config.optimiser, config.warm_steps) for config in checked] == [("adam", 0), ("lm", 0), ("lm", 5)]
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_a_run_that_lm_cannot_do_is_refused_before_any_training(engine, runs, tmp_path):
+    with pytest.raises(ModelError, match="NoForwardMode' cannot be trained by optimiser='lm'"):
+        configs = runs(0, 3, model="tests.training.modules:NoForwardMode", optimiser="lm")
+        train(configs, results=tmp_path / "results", engine=engine)
+    assert not list((tmp_path / "results").rglob("*.jsonl"))

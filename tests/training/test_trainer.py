@@ -26,6 +26,19 @@ def test_all_runs_of_one_seed_and_window_share_weights_and_batches(job):
     assert not np.array_equal(next(first.order.epochs()), next(other.order.epochs()))
 
 
+@pytest.mark.parametrize("engine", ["cpu", "reference"])
+def test_a_warm_start_is_the_adam_run_of_its_steps(engine, job):
+    """With the same initial weights and batches, on windows at stride 1."""
+    of_adam = {"learning_rate": 1e-2, "lr_schedule": "cosine", "lengths": (100, 60), "seed": 3}
+    warm = job(optimiser="lm", warm_steps=25, ridge=1e-3, patience=2, stride=7, **of_adam).warm
+    adam = job(steps=25, **of_adam)
+    assert (warm.config, warm.warm, adam.warm) == (adam.config, None, None)
+    assert np.array_equal(warm.starts, adam.starts)
+    one, other = (load_engine(engine).train(run, Control()) for run in (warm, adam))
+    assert one.curve == other.curve
+    assert all(np.array_equal(one.weights[name], array) for name, array in other.weights.items())
+
+
 def test_job_holds_the_standardised_training_records_end_to_end(job, make_data):
     data = make_data((50, 30))
     run = job(data=data)

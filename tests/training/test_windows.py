@@ -12,6 +12,7 @@ from sysid_tbptt.training.building import seeds_after
 from sysid_tbptt.training.draws import Generator
 from sysid_tbptt.training.modules import windows_view
 from sysid_tbptt.training.windows import BatchOrder, layout, noisy_input, window_starts
+from tests.conftest import config_of
 
 lengths_and_window = st.lists(st.integers(1, 30), min_size=1, max_size=4).flatmap(
     lambda lengths: st.tuples(st.just(lengths), st.integers(1, max(lengths)))
@@ -25,6 +26,38 @@ def test_windows_are_all_subsequences_and_cross_no_record(drawn):
     all_starts = range(sum(lengths) - seq_len + 1)
     expected = [s for s in all_starts if record_of[s] == record_of[s + seq_len - 1]]
     assert window_starts(lengths, seq_len).tolist() == expected
+
+
+@given(lengths_and_window, st.integers(1, 40))
+def test_a_stride_keeps_every_so_many_windows_of_each_record(drawn, stride):
+    lengths, seq_len = drawn
+    firsts = np.cumsum([0, *lengths[:-1]])
+    expected = [first + s for first, T in zip(firsts, lengths, strict=True) for s in range(0, T - seq_len + 1, stride)]
+    assert window_starts(lengths, seq_len, stride).tolist() == expected
+
+
+@given(lengths_and_window, st.data())
+def test_lm_scores_no_sample_twice_and_leaves_out_less_than_a_window_of_each_record(drawn, data):
+    lengths, seq_len = drawn
+    burn_in = data.draw(st.integers(0, seq_len - 1))
+    starts = layout(lengths, config_of(optimiser="lm", seq_len=seq_len, burn_in=burn_in))
+    scored = (starts[:, None] + np.arange(burn_in, seq_len)).ravel()
+    assert len(set(scored)) == len(scored)
+    for first, T in zip(np.cumsum([0, *lengths[:-1]]), lengths, strict=True):
+        if seq_len <= T:
+            of_record = scored[(first <= scored) & (scored < first + T)]
+            assert of_record.tolist() == list(range(first + burn_in, of_record[-1] + 1))
+            assert T - (of_record[-1] + 1 - first) < seq_len - burn_in
+
+
+def test_adam_takes_a_stride_too(config):
+    assert layout((60,), config(seq_len=12, stride=5)).tolist() == list(range(0, 49, 5))
+    with pytest.raises(ConfigError, match="more than the 5 windows of seq_len=12"):
+        layout((60,), config(seq_len=12, stride=10))
+
+
+def test_lm_takes_fewer_windows_than_a_batch_of_adam(config):
+    assert layout((40,), config(seq_len=12, optimiser="lm", batch_size=100)).tolist() == [0, 9, 18, 27]
 
 
 def test_one_of_several_records_may_be_too_short_for_a_window(config):

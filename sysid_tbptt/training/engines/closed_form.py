@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from ...errors import ModelError
+from ...errors import EngineError, ModelError
 from ...seeding import seeded
 from ..blas import one_blas_thread
 from ..job import Arrays, Control, Job, Trained
@@ -18,6 +18,8 @@ from ..weights import weights_of
 
 NAME = "closed_form"
 PARALLEL = "threads"
+OPTIMISERS = ("adam",)
+"""The default: no optimiser is used."""
 
 
 def is_for(module: torch.nn.Module) -> bool:
@@ -29,6 +31,8 @@ def declines(job: Job) -> str | None:
     """Why the job cannot be taken; None if it can."""
     if not is_for(job.module):
         return "it has no solve(records, burn_in), or parameters to train"
+    if job.config.optimiser not in OPTIMISERS:
+        return f"it has a solution in closed form: leave out optimiser='{job.config.optimiser}'"
     if job.config.init_outputs:
         return "init_outputs adds inputs of a network; leave it out"
     if job.config.horizon and starts_from_outputs(job.module):
@@ -43,8 +47,11 @@ def train(job: Job, control: Control) -> Trained:
     """Fits a copy of ``job.module`` to the whole training records; ``burn_in`` samples of each are left out.
 
     Raises:
+        EngineError: the job cannot be taken.
         ModelError: the model has more unknowns than the records have rows.
     """
+    if reason := declines(job):
+        raise EngineError(f"engine '{NAME}': {reason}")
     module = cast(Any, deepcopy(job.module))
     ends = np.cumsum(job.lengths)[:-1]
     records = list(zip(np.split(job.u.copy(), ends), np.split(job.y.copy(), ends), strict=True))

@@ -27,6 +27,7 @@ from .kernels.shapes import BatchShape, SequenceShape, Shape
 from .kernels.simd import LANES
 from .kernels.simulate import simulate_record
 from .kernels.train import train as train_steps
+from .optimisers import not_implemented
 from .steps import StepQueue
 
 NAME = "cpu"
@@ -41,8 +42,8 @@ _CHUNK_SECONDS = 0.15
 def declines(job: Job) -> str | None:
     """Why the job cannot be taken; None if it can."""
     config = job.config
-    if config.optimiser not in OPTIMISERS:
-        return f"it does not implement optimiser='{config.optimiser}'"
+    if reason := not_implemented(config, OPTIMISERS):
+        return reason
     if job.cell is None:
         return "it has kernels for the zoo's rnn, gru and lstm only"
     if config.num_layers != 1:

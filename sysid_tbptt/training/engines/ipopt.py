@@ -28,6 +28,7 @@ from ..simulator import Simulator
 
 NAME = "ipopt"
 PARALLEL = "processes"  # its linear solver is not safe in threads
+OPTIMISERS = ("ipopt",)
 
 LARGEST = 0.999
 """Bound on |w_hh|."""
@@ -44,8 +45,8 @@ _RANK = 1e-9
 def declines(job: Job) -> str | None:
     """Why the job cannot be taken; None if it can."""
     config = job.config
-    if config.optimiser != NAME:
-        return f"it is for optimiser='{NAME}'"
+    if config.optimiser not in OPTIMISERS:
+        return f"it is for optimiser='{NAME}', not optimiser='{config.optimiser}'"
     if tuple(job.weights()) != WEIGHTS or config.hidden_size != 1:
         return f"it takes the linear_rnn with hidden_size=1, not {config.model} with {config.hidden_size}"
     if len(job.lengths) > 1:

@@ -4,17 +4,17 @@ K. Levenberg, A method for the solution of certain non-linear problems in least 
 algorithm for least-squares estimation of nonlinear parameters (1963), whose scaling by the diagonal is used here.
 
 The objective is the mean squared error of the scored outputs, plus ``ridge`` times the sum of the squared weights. The
-weights are float32, the sums and the solution float64.
+weights have the precision of the model, float32 or float64; the sums and the solution are float64.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float, Float64
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ..blas import one_blas_thread
@@ -42,9 +42,10 @@ IN_A_ROW = 3
 FLOOR = 1e-10
 """Least diagonal, relative to the largest, so that a weight without effect does not move."""
 
-_WARM = "warm."
+_WARM, _ALL = "warm.", "lm.all."
+"""Prefixes of names in a checkpoint: of the warm start's state, and of all weights, those not trained included."""
 
-Weights = Float32[np.ndarray, " P"]
+Weights = Float[np.ndarray, " P"]
 
 
 class Normal(NamedTuple):
@@ -55,11 +56,12 @@ class Normal(NamedTuple):
     mse: float
 
 
+@runtime_checkable
 class LeastSquares(Protocol):
     """The scored outputs of a job's windows as a nonlinear least-squares problem in a flat vector of weights."""
 
     def flat(self, weights: Arrays) -> Weights:
-        """The trained weights as a vector."""
+        """The trained weights as a vector. Weights that are not trained keep the given values from now on."""
 
     def arrays(self, weights: Weights) -> Arrays:
         """All weights by name."""
@@ -136,12 +138,12 @@ class _Run:
         before = self.objective(normal.mse, self.weights)
         while self.damping <= LARGEST:
             if (step := model.step(self.damping)) is not None:
-                trial = (self.weights + step).astype(np.float32)
+                trial = (self.weights + step).astype(self.weights.dtype)
                 mse = self.problem.mse(trial)
                 if (after := self.objective(mse, trial)) < before:
                     self.weights, self.damping = trial, max(self.damping / SMALLER, LEAST)
                     return self.moved(mse, (before - after) / before)
-                if model.decrease(step) < self.config.tolerance * before:
+                if model.decrease(step) <= self.config.tolerance * before:
                     return "converged"
             self.damping *= LARGER
         return "stuck"
@@ -164,9 +166,11 @@ class _Run:
     def state(self) -> Arrays:
         """Everything that the rest of the run depends on, as named arrays."""
         own = {"lm.weights": self.weights.copy(), "lm.damping": np.array([self.damping, self.small], np.float64)}
-        return own | self.monitor.state()
+        all_weights = {_ALL + name: array for name, array in self.problem.arrays(self.weights).items()}
+        return own | all_weights | self.monitor.state()
 
     def load(self, state: Arrays) -> None:
+        self.problem.flat({name.removeprefix(_ALL): state[name] for name in state if name.startswith(_ALL)})
         self.weights = np.array(state["lm.weights"])
         self.damping, small = state["lm.damping"].tolist()
         self.small = int(small)

@@ -14,36 +14,48 @@ from torch import Tensor
 
 from ...errors import EngineError
 from ...seeding import generator_states, seeded, set_generator_states
-from ..inputs import with_outputs, without_outputs
 from ..job import Arrays, Control, Job, Trained
-from ..modules import module_simulator, simulator_with, windows_view
+from ..modules import module_simulator, simulator_with, window_inputs, windows_view
 from ..monitor import Monitor
 from ..schedule import learning_rates
 from ..simulator import Simulator, validation_mse
 from ..weights import weights_of
 from ..windows import noisy_input
+from . import levenberg_marquardt
+from .optimisers import not_implemented
+from .reference_least_squares import ReferenceLeastSquares, n_trained
 
 NAME = "reference"
 PARALLEL = "processes"
+OPTIMISERS = ("adam", "lm")
 _TURN_SECONDS = 0.2
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 def declines(job: Job) -> str | None:
     """Why the job cannot be taken; None if it can."""
-    if not any(parameter.requires_grad for parameter in job.module.parameters()):
+    if reason := not_implemented(job.config, OPTIMISERS):
+        return reason
+    if not (parameters := n_trained(job.module)):
         return "it has no parameter to train"
     if job.config.init_mode == "carry" and not hasattr(job.module, "forward_from"):
         return "init_mode='carry' needs a module with forward_from(u, state) -> (y, state)"
-    return None
+    return levenberg_marquardt.too_large(parameters) if job.config.optimiser == "lm" else None
 
 
 def train(job: Job, control: Control) -> Trained:
-    """Trains a copy of ``job.module`` by Adam on the mean squared error of the N-m scored steps."""
+    """Trains a copy of ``job.module`` by Adam or Levenberg-Marquardt on the mean squared error of the N-m scored steps.
+
+    Raises:
+        EngineError: the job cannot be taken.
+        ModelError: the module cannot be differentiated as Levenberg-Marquardt needs.
+    """
     if reason := declines(job):
         raise EngineError(f"engine '{NAME}': {reason}")
     with _one_thread(), _denormals_flushed(), seeded(job.config.seed):
-        return _Run(job).train(control)
+        if job.config.optimiser == "adam":
+            return _Run(job).train(control)
+        return levenberg_marquardt.train(job, control, ReferenceLeastSquares(job), train)
 
 
 def simulator(job: Job, weights: Arrays) -> Simulator:
@@ -97,12 +109,7 @@ class _Run:
         u, y, config = self.job.u, self.job.y, self.config
         if config.input_noise:
             u = noisy_input(u, config.input_noise, config.seed, epoch)
-        k = config.init_outputs
-        if not k:
-            return windows_view(u, config.seq_len).__getitem__
-        told = windows_view(with_outputs(u, y), config.seq_len)
-        untold = windows_view(without_outputs(u, y.shape[1]), config.seq_len)
-        return lambda windows: torch.cat([told[windows, :k], untold[windows, k:]], dim=1)
+        return window_inputs(u, y, config.seq_len, config.init_outputs)
 
     def step(self, batch: int, u: Tensor, windows: Tensor) -> float:
         """One optimiser step; the loss is the one before the update."""
