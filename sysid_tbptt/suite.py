@@ -45,6 +45,7 @@ SELECTING = (
     "seq_len",
     "burn_in",
     "init_mode",
+    "optimiser",
     "batch_size",
 )
 """Filters on these fields choose among a suite's runs; any other field replaces the suite's value."""
