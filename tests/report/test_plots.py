@@ -9,7 +9,7 @@ from sysid_tbptt import cli
 from sysid_tbptt.data.series import Series, Units
 from sysid_tbptt.errors import StoreError, SysidError
 from sysid_tbptt.report import plots
-from sysid_tbptt.report.figures import burn_in, loss
+from sysid_tbptt.report.figures import burn_in, heat_map, loss
 from sysid_tbptt.report.figures.traces import Page, Panel
 from sysid_tbptt.runs.predictions import write_predictions
 from sysid_tbptt.runs.store import Store
@@ -292,3 +292,11 @@ def test_losses_of_lm_are_over_iterations_and_the_note_says_so(matplotlib):
 def test_runs_that_took_no_iteration_are_drawn(matplotlib):
     runs = [run.model_copy(update={"steps_done": 0, "ended": "stuck"}) for run in study(loss=[], **LM)]
     assert all(drawable(*runs, *study(loss=[3.0, 1.0])))
+
+
+@pytest.mark.parametrize("optimiser", [{}, LM], ids=["adam", "lm"])
+def test_runs_of_one_n_less_m_have_no_figure(optimiser):
+    runs = [record(m, 1.0, 1.0, 1.0 + m, seq_len=12 + m, loss=[3.0, 1.0], **optimiser) for m in (0, 5, 8)]
+    assert [figure.pages(plots.runs_frame(runs)) for figure in plots.STUDIES] == [[]] * len(plots.STUDIES)
+    other = record(5, 1.0, 1.0, 1.0, loss=[3.0, 1.0], **optimiser)
+    assert all(figure.pages(plots.runs_frame([*runs, other])) for figure in plots.STUDIES if figure is not heat_map)
