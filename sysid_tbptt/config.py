@@ -42,6 +42,11 @@ UNUSED: dict[Optimiser, frozenset[str]] = {
 Schedule = Literal["constant", "step", "cosine"]
 
 
+def method(model: str, optimiser: str) -> str:
+    """The name of a method in text: the model, and the optimiser in brackets unless it is Adam, or there is none."""
+    return model if optimiser in ("", "adam") else f"{model} ({optimiser})"
+
+
 def algorithm_version(model: str) -> int:
     """Version of the algorithm that trains and evaluates the model of that name."""
     return ALGORITHM_VERSION + REVISIONS.get(model, 0)

@@ -13,6 +13,7 @@ import torch
 from sysid_tbptt.cli import main
 from sysid_tbptt.registry import load_dataset
 from sysid_tbptt.runs.store import Store
+from sysid_tbptt.runs.substitute import substitute
 from sysid_tbptt.training.weights import read_weights
 from tests.rivals import Skip, features
 
@@ -169,6 +170,22 @@ def test_without_records_all_runs_of_the_suite_are_done_and_filters_choose(resul
         (SKIP, 3, 0, 4, 2),
         (SKIP, 3, 5, 4, 2),
     ]
+
+
+def test_an_optimiser_is_chosen_by_name_and_is_adam_unless_the_suite_has_none(tmp_path, log, results):
+    path = tmp_path / "two.toml"
+    lm = f'[[groups]]\nmodel = "lstm"\ndataset = "{log}"\noptimiser = "lm"\nwarm_steps = 2\nseq_len = 20\nsteps = 3\n'
+    adam = f'[[groups]]\nmodel = "lstm"\ndataset = "{log}"\nvalidate_every = 2\nseq_len = 20\nsteps = [4, 5]\n'
+    of = {"like": "lstm", "model": SKIP, "results": results}
+
+    def steps(text, **filters):
+        path.write_text(f'name = "s"\n{text}')
+        return [(run.model, run.optimiser, run.steps) for run in substitute(path, **of, **filters)]
+
+    assert steps(lm + adam) == [(SKIP, "adam", 4), (SKIP, "adam", 5)]
+    assert steps(lm + adam, optimiser=["lm"]) == steps(lm) == [(SKIP, "lm", 3)]
+    assert steps(lm + adam, optimiser=["adam"], validate_every=[3]) == steps(lm + adam)
+    assert len(steps(lm + adam, optimiser=["lm", "adam"])) == 3
 
 
 @pytest.mark.parametrize("target", [SKIP, LEAST_SQUARES, "file"])

@@ -13,7 +13,8 @@ from .printing import OK
 
 def add(commands: Any) -> None:
     command = commands.add_parser(
-        "choose", help="write the suite of the settings that validated best among the records of another suite"
+        "choose",
+        help="write the suite of the settings that validated best, of each model and optimiser, in another suite",
     )
     command.add_argument("search", metavar="SEARCH", help="name of the suite whose records to choose among")
     command.add_argument(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
+from ..config import method
 from .printing import print_table
 
 HEADINGS = (
@@ -83,7 +84,7 @@ def _cells(row: Row, new: bool) -> tuple[str, ...]:
     return (
         ">" if new else "",
         str(row["rank"]),
-        row["model"],
+        method(row["model"], row["optimiser"]),
         *map(str, windows),
         _number(row["rmse"]),
         interval,

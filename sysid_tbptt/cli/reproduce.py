@@ -50,7 +50,8 @@ def _answer(found: Reproduction) -> dict[str, Any]:
     from ..runs.record import finite
 
     recorded, again = (
-        {"engine": record.engine, "status": record.status, "reason": record.reason, "train_s": record.time.train_s}
+        {name: getattr(record, name) for name in ("engine", "status", "reason", "ended")}
+        | {"train_s": record.time.train_s}
         for record in (found.recorded, found.again)
     )
     answer = {
@@ -76,8 +77,9 @@ def _print(found: Reproduction) -> None:
 
     recorded, again = found.recorded, found.again
     print(printable(f"run {recorded.run_id}: {label(recorded)}, suite {recorded.config.suite}"))
-    print(f"recorded  {recorded.status}, {duration(recorded.time.train_s)} of training on engine {recorded.engine}")
-    print(f"again     {again.status}, {duration(again.time.train_s)} of training on engine {again.engine}")
+    for name, record in (("recorded", recorded), ("again", again)):
+        status = " ".join(filter(None, (record.status, record.ended and f"({record.ended})")))
+        print(f"{name:9} {status}, {duration(record.time.train_s)} of training on engine {record.engine}")
     if found.environment:
         print()
         rows = [(one.name, _told(one.recorded), _told(one.here)) for one in found.environment]

@@ -28,7 +28,7 @@ def _status(options: argparse.Namespace) -> int:
     counts: dict[tuple[str, ...], dict[str, int]] = {}
     for record in [line.record for line in store.lines()]:
         config = record.config
-        count = counts.setdefault((config.suite, config.dataset, config.model, str(config.seq_len)), {})
+        count = counts.setdefault((config.suite, config.dataset, record.method, str(config.seq_len)), {})
         count[record.status] = count.get(record.status, 0) + 1
     rows = [(*key, *(count.get(status, 0) for status in STATUSES)) for key, count in counts.items()]
     print_table(("suite", "data set", "model", "N", *STATUSES), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,11 +19,12 @@ def provenance_of(run_ids: Iterable[str], records: Iterable[RunRecord]) -> str:
 
 
 def provenance_line(records: Sequence[RunRecord]) -> str:
-    """Runs, seeds, protocol, engines, versions, commits, devices and dates of the records, each once."""
+    """Runs, why those of lm ended, seeds, protocol, engines, versions, commits, devices and dates, each once."""
     sources = [record.provenance for record in records]
     parts = {
         "runs": str(len(records)),
         "not ended well": str(n_bad) if (n_bad := sum(record.status != "ok" for record in records)) else "",
+        "iterations of lm ended": _counted(record.ended for record in records),
         "suite": once(record.config.suite for record in records),
         "seeds": once(record.config.seed for record in records),
         "protocol": once(_at(source, "data", "protocol") for source in sources),
@@ -34,6 +36,11 @@ def provenance_line(records: Sequence[RunRecord]) -> str:
         "made": _span(str(source.get("time") or "")[:10] for source in sources),
     }
     return "; ".join(f"{name}: {text}" for name, text in parts.items() if text)
+
+
+def _counted(values: Iterable[str | None]) -> str:
+    """The words, each with its count; the most frequent first."""
+    return ", ".join(f"{word} {count}" for word, count in Counter(filter(None, values)).most_common())
 
 
 def _versions(sources: Iterable[dict[str, Any]], name: str) -> str:

@@ -37,6 +37,8 @@ DATASETS = {
 """Keys of references.bib by data set."""
 
 MODELS = {"rnn": "elman1990", "gru": "cho2014", "lstm": "hochreiter1997"}
+OPTIMISERS = {"lm": ("levenberg1944", "marquardt1963")}
+"""Keys by optimiser."""
 METHOD = "schiller2026"
 SOFTWARE = "sysid-tbptt"
 TEXTBOOK = ("mean", "fir", "arx")
@@ -46,8 +48,9 @@ _ENGINES = {"reference": {"torch"}, "cpu": {"torch", "numba"}}
 
 
 def keys(records: Iterable[RunRecord]) -> list[str]:
-    """Keys of references.bib that stand for the records: data sets, models, method, software; each once."""
-    found = {SOFTWARE, METHOD}
+    """Keys of references.bib that stand for the records: data sets, models, method, optimisers, software; each once."""
+    records = list(records)
+    found = {SOFTWARE, METHOD}.union(*(OPTIMISERS.get(record.optimiser, ()) for record in records))
     used = {(record.config.dataset, record.config.split, record.config.model, record.engine) for record in records}
     for dataset, split, model, engine in used:
         found |= {key for key in (DATASETS.get(dataset), MODELS.get(model)) if key} | _ENGINES.get(engine or "", set())

@@ -1,4 +1,4 @@
-"""What may be compared: the models of one protocol, each with all settings that were tried, and errors by seed."""
+"""What may be compared: the methods of one protocol, each with all settings that were tried, and errors by seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..runs.record import RunRecord
 from .frame import revision
 
 PROTOCOL = ["suite", "dataset", "split", "revision", "n_init"]
-"""What models that are compared share; suites, splits, data revisions and init windows are never mixed."""
+"""What methods that are compared share; suites, splits, data revisions and init windows are never mixed."""
 
 Errors = dict[int, float]
 """Test RMSE by seed."""
@@ -20,15 +20,15 @@ Errors = dict[int, float]
 
 @dataclass(frozen=True)
 class Contest:
-    """The models of one protocol, and the unit of each test set and output channel."""
+    """The methods of one protocol, by model and optimiser, and the unit of each test set and output channel."""
 
     protocol: dict[str, Any]
     units: dict[tuple[str, int], str] = field(default_factory=dict)
-    models: dict[str, list[Setting]] = field(default_factory=dict)
+    methods: dict[tuple[str, str], list[Setting]] = field(default_factory=dict)
 
 
 def contests(records: Iterable[RunRecord]) -> list[Contest]:
-    """The records by protocol and model.
+    """The records by protocol and method.
 
     No contenders are runs that were solved to an optimum, see `sysid_tbptt.report.initial_states`, and forecasts, see
     `sysid_tbptt.report.forecasting_table`: both have tables of their own.
@@ -48,20 +48,20 @@ def _contest(protocol: dict[str, Any], records: Sequence[RunRecord]) -> Contest:
             for test_set, scores in record.metrics["test"].items():
                 contest.units.update({(test_set, channel): unit for channel, unit in enumerate(scores["unit"])})
     for setting in settings(records):
-        contest.models.setdefault(setting.config.model, []).append(setting)
+        contest.methods.setdefault((setting.config.model, setting.optimiser), []).append(setting)
     return contest
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model's chosen setting, and the same setting without burn-in: itself, or None where it was not run."""
+    """A method's chosen setting, and the same setting without burn-in: itself, or None where it was not run."""
 
     chosen: Setting
     at_zero: Setting | None
 
 
 def entry(tried: Sequence[Setting]) -> Entry:
-    """The entry of a model, from all settings of it that were tried."""
+    """The entry of a method, from all settings of it that were tried."""
     chosen = choose(tried)
     without = chosen.config.model_copy(update={"burn_in": 0})
     return Entry(chosen, next((setting for setting in tried if setting.config == without), None))

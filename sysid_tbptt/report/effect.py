@@ -15,10 +15,12 @@ from .caption import provenance_of
 from .contests import PROTOCOL, Contest, Entry, contests, entry, errors, paired
 from .formats import MISSING, Block, Table, p_value, percent, significant
 from .frame import setting_in_words
+from .methods import names, told
 from .stats import MIN_PAIRS, change, change_interval, holm, paired_p
 
 COLUMNS = [
-    *("dataset", "split", "test_set", "channel", "unit", "model", "hidden_size", "seq_len", "burn_in", "chosen"),
+    *("dataset", "split", "test_set", "channel", "unit"),
+    *("model", "optimiser", "hidden_size", "seq_len", "burn_in", "chosen"),
     *("rmse_m0", "rmse", "change", "change_low", "change_high", "p", "p_holm", "seeds", "verdict"),
     *("setting", "suite", "revision", "n_init", "run_ids"),
 ]
@@ -29,20 +31,20 @@ _WORDS = ("data set", "split", "revision", "test set", "unit", "model", "validat
 
 
 def burn_in_effect(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """One row a model, test set and output channel where m = 0 and an m > 0 of the same setting were run.
+    """One row a method, test set and output channel where m = 0 and an m > 0 of the same setting were run.
 
     The setting is the one that validation chose, see `sysid_tbptt.report.leaderboard`; where it chose m = 0 itself, the
     m > 0 that validated best stands beside it, and ``chosen`` is false. ``change`` is that of the median RMSE over
     the seeds that both have, relative to m = 0, with a 95 % bootstrap interval over pairs; ``p`` of the paired Wilcoxon
-    test, Holm-corrected over the suite's tests of that model: what others run changes nothing for it. ``verdict`` says
+    test, Holm-corrected over the suite's tests of that method: what others run changes nothing for it. ``verdict`` says
     in words what the test at 0.05 shows.
     """
     rows = [row for contest in contests(records) for row in _rows(contest)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     if len(table):
-        table["p_holm"] = table.groupby(["suite", "model"])["p"].transform(holm)
+        table["p_holm"] = table.groupby(["suite", "model", "optimiser"])["p"].transform(holm)
         table["verdict"] = [verdict(*pair) for pair in zip(table["change"], table["p_holm"], strict=True)]
-    return table.sort_values([*PROTOCOL, "test_set", "channel", "model"], ignore_index=True)
+    return table.sort_values([*PROTOCOL, "test_set", "channel", "model", "optimiser"], ignore_index=True)
 
 
 def verdict(change: float, p: float) -> str:
@@ -55,7 +57,7 @@ def verdict(change: float, p: float) -> str:
 
 
 def _rows(contest: Contest) -> Iterator[dict[str, Any]]:
-    for tried in contest.models.values():
+    for tried in contest.methods.values():
         found = entry(tried)
         with_m = _with_burn_in(found, tried)
         if found.at_zero is None or with_m is None:
@@ -80,6 +82,7 @@ def _about(found: Entry, with_m: Setting) -> dict[str, Any]:
     config = with_m.config
     behind = [*with_m.records, *(found.at_zero.records if found.at_zero else ())]
     return {name: getattr(config, name) for name in ("model", "hidden_size", "seq_len", "burn_in")} | {
+        "optimiser": with_m.optimiser,
         "chosen": with_m is found.chosen,
         "setting": setting_in_words(config),
         "run_ids": tuple(record.run_id for record in behind),
@@ -104,7 +107,7 @@ def effect_table(effect: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
     suite = str(effect["suite"].iloc[0])
     counts = effect["verdict"].value_counts()
     said = ", ".join(f"{word} in {counts.get(word, 0)}" for word in (HELPS, HARMS, NIL, UNTESTED))
-    floor = 2 / 2 ** int(effect["seeds"].max()) * effect.groupby("model")["p"].count().max()
+    floor = 2 / 2 ** int(effect["seeds"].max()) * effect.groupby(["model", "optimiser"])["p"].count().max()
     return Table(
         title=f"{suite}: what the burn-in phase does",
         blocks=[Block(f"Burn-in {said} of {len(effect)} cases", _readable(effect), words=_WORDS)],
@@ -116,6 +119,7 @@ def effect_table(effect: pd.DataFrame, records: Sequence[RunRecord]) -> Table:
             f"{HELPS}, {HARMS}: corrected p < {LEVEL}; {UNTESTED}: fewer than {MIN_PAIRS} seeds. Test data decide "
             "nothing."
             + (f" The least p that so few seeds allow is {floor:.2g} after correction." if floor >= LEVEL else ""),
+            *told(effect["optimiser"]),
             f"Provenance: {provenance_of(chain.from_iterable(effect['run_ids']), records)}",
         ],
         data=effect.assign(run_ids=[" ".join(run_ids) for run_ids in effect["run_ids"]]),
@@ -130,7 +134,7 @@ def _readable(effect: pd.DataFrame) -> pd.DataFrame:
         "data set": effect["dataset"],
         **{name: effect[name].astype(str) for name, count in several.items() if count > 1},
         "test set": effect["test_set"],
-        "model": effect["model"],
+        "model": pd.Series(names(effect), index=effect.index, dtype=object),
         "N": effect["seq_len"].astype(str),
         "m": effect["burn_in"].astype(str),
         "validation chose": effect["chosen"].map({True: "m", False: "0"}),

@@ -15,6 +15,8 @@ _APART = {"suite", "dataset", "split", "model", "hidden_size", "seed", "steps", 
 _APART |= {"seq_len", "burn_in", "init_mode", "batch_size"}
 SETTING = tuple(name for name in RunConfig.model_fields if name not in _APART)
 """Fields of a config that say how a model is trained, apart from windows, budget and seed."""
+_OF_ADAM = ("learning_rate", "lr_schedule", "lr_stages", "lr_factor", "clip_norm", "weight_decay", "input_noise")
+"""Those of `SETTING` that an lm run uses in its warm start alone, and so its batch size."""
 
 COLUMNS = [
     "run_id",
@@ -96,14 +98,20 @@ def _mse(scores: Mapping[str, Any]) -> float:
 
 
 def setting_in_words(config: RunConfig) -> str:
-    """The fields of `SETTING` that are not at their default."""
+    """The fields of `SETTING` that are not at their default; those of a warm start stand with its number of steps."""
     given = config.model_dump(include=set(SETTING), exclude_defaults=True)
-    return ", ".join(f"{name}={given[name]}" for name in SETTING if name in given)
+    told = {name: f"{name}={given[name]}" for name in SETTING if name in given}
+    if config.warm_steps:
+        of_adam = [f"batch_size={config.batch_size}", *(told.pop(name) for name in _OF_ADAM if name in told)]
+        told["warm_steps"] += f" with {' and '.join(of_adam)}"
+    return ", ".join(told.values())
 
 
 def budget_in_words(config: RunConfig) -> str:
-    """The steps or epochs."""
-    return f"{config.steps} steps" if config.epochs is None else f"{config.epochs} epochs"
+    """The steps, epochs, or iterations of lm."""
+    if config.epochs is not None:
+        return f"{config.epochs} epochs"
+    return f"{config.steps} {'iterations' if config.optimiser == 'lm' else 'steps'}"
 
 
 def revision(record: RunRecord) -> str:

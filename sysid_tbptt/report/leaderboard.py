@@ -1,4 +1,4 @@
-"""The leaderboard: test errors in physical units of the setting of each model that validation chose."""
+"""The leaderboard: test errors in physical units of the setting of each method that validation chose."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .sources import once
 from .stats import change, holm, median_interval, paired_p
 
 COLUMNS = [
-    *("dataset", "split", "test_set", "rank", "model", "hidden_size", "seq_len", "burn_in"),
+    *("dataset", "split", "test_set", "rank", "model", "optimiser", "hidden_size", "seq_len", "burn_in"),
     *("rmse", "rmse_low", "rmse_high", "unit", "seeds", "best_seed", "rmse_best_seed"),
     *("rmse_m0", "rmse_m0_low", "rmse_m0_high", "effect", "p_m0", "p_m0_holm", "p_first", "p_first_holm"),
     *("worse_than_mean", "validation", "chosen", "parameters", "train_s", "not_ok"),
@@ -44,20 +44,22 @@ def leaderboard(results: str | Path, *, suite: str | None = None) -> pd.DataFram
 
 
 def board(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """One row a test set, output channel and model, least error first within each test set of each protocol.
+    """One row a test set, output channel and method, least error first within each test set of each protocol.
 
-    A model stands with its chosen setting: of all fields of its config but the seed, those that have the least median
-    validation error over the seeds among the suite's records. Test data never decide. A model without validation
-    errors (predictions from a file) is taken as it is.
+    A method is a model and its optimiser: a network that was trained by Adam and by lm has two rows. ``optimiser`` is
+    empty where none trained the model, in closed form or elsewhere. A method stands with its chosen setting: of all
+    fields of its config but the seed, those that have the least median validation error over the seeds among the
+    suite's records. Test data never decide. A model without validation errors (predictions from a file) is taken as it
+    is.
 
     ``rmse`` is the median over ``seeds`` of the RMSE of the free-run simulation after the benchmark's init window, in
     ``unit``, ``rmse_low`` and ``rmse_high`` its 95 % bootstrap interval; that of a diverged run is infinite, and a
     failed one has none; ``not_ok`` counts both. ``best_seed`` has the least validation error. ``rmse_m0`` is of the
     same setting at burn_in=0, and ``effect`` the relative change of the median against it, over the seeds that both
-    have; ``p_m0`` its paired Wilcoxon test, Holm-corrected over the suite's tests of that model. ``p_first`` is the
+    have; ``p_m0`` its paired Wilcoxon test, Holm-corrected over the suite's tests of that method. ``p_first`` is the
     paired test against the first of the same test set, Holm-corrected within it. ``worse_than_mean`` tells whether the
     error is above that of the training mean as a prediction. ``validation`` is the median validation error of the
-    setting, missing where it is not known or not finite; ``chosen`` tells the model of the protocol that has the least,
+    setting, missing where it is not known or not finite; ``chosen`` tells which method of the protocol has the least,
     the first of equals. ``train_s`` is the median of the seconds of training, missing where the runs are of several
     devices. ``run_ids`` are those of all records behind the row, the ones at burn_in=0 last.
 
@@ -67,14 +69,14 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*COLUMNS, "errors", "nrmse"]).astype(_WHOLE)
     if table.empty:
         return table[COLUMNS]
-    table["p_m0_holm"] = table.groupby(["suite", "model"])["p_m0"].transform(holm)
+    table["p_m0_holm"] = table.groupby(["suite", "model", "optimiser"])["p_m0"].transform(holm)
     tests = [part for _, part in table.groupby(TEST, dropna=False)]
     return pd.concat([_ranked(part) for part in tests], ignore_index=True)[COLUMNS]
 
 
 def _rows(contest: Contest) -> Iterator[dict[str, Any]]:
     """The rows of one protocol, not yet ranked."""
-    entries = [entry(tried) for tried in contest.models.values()]
+    entries = [entry(tried) for tried in contest.methods.values()]
     best = min(entries, key=lambda found: found.chosen.validation)
     for found in entries:
         about = contest.protocol | _about(found) | {"chosen": found is best and found.chosen.validation < inf}
@@ -90,6 +92,7 @@ def _about(entry: Entry) -> dict[str, Any]:
     behind = [*records, *(entry.at_zero.records if entry.at_zero and entry.at_zero is not entry.chosen else ())]
     fields = ("model", "hidden_size", "seq_len", "burn_in", "batch_size", "init_outputs")
     return {name: getattr(config, name) for name in fields} | {
+        "optimiser": entry.chosen.optimiser,
         "setting": setting_in_words(config),
         "budget": budget_in_words(config),
         "regime": records[0].regime,
@@ -146,7 +149,7 @@ def _burn_in(entry: Entry, test_set: str, channel: int, of_seeds: Errors) -> dic
 
 def _ranked(part: pd.DataFrame) -> pd.DataFrame:
     """The rows of one test set, least error first, compared with the first and with the mean."""
-    part = part.sort_values(["rmse", "model"])
+    part = part.sort_values(["rmse", "model", "optimiser"])
     first = part["errors"].iloc[0]
     p_first = [nan if one is first else paired_p(*paired(one, first)) for one in part["errors"]]
     return part.assign(

@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from ..config import method
 from ..runs.record import PREDICTIONS, RunRecord
 from .caption import provenance_line
 from .citations import keys
 from .formats import MISSING, Block, Table, p_value, percent, significant, with_interval
 from .leaderboard import TEST
 from .literature import CONFIDENCE, SPLITS, literature
+from .methods import names, told
 from .ranks import Standing
 from .stats import MIN_PAIRS
 
@@ -66,7 +68,7 @@ def _shown(row: _Row) -> dict[str, str]:
     seed: str = "" if pd.isna(row["best_seed"]) else f" (seed {row['best_seed']})"
     shown = {
         "rank": str(row["rank"]),
-        "model": row["model"],
+        "model": method(row["model"], row["optimiser"]),
         "H": str(row["hidden_size"]),
         "N": str(row["seq_len"]),
         "m": str(row["burn_in"]),
@@ -130,6 +132,7 @@ def _notes(board: pd.DataFrame, records: Sequence[RunRecord], standings: Sequenc
         f"With fewer than {MIN_PAIRS} seeds there is no test. H: hidden units, of fir and arx the order "
         "in samples. Training: median over seeds, missing where the runs are of several devices. Test data decide "
         "nothing.",
+        *told(board["optimiser"]),
         f"Settings: {'; '.join(_settings(board))}",
         *map(str, standings),
         *_sources(pd.concat([_published(part) for part in parts])),
@@ -139,13 +142,14 @@ def _notes(board: pd.DataFrame, records: Sequence[RunRecord], standings: Sequenc
 
 
 def _settings(board: pd.DataFrame) -> Iterator[str]:
-    """How each model of each split is trained, models that are trained alike together."""
+    """How each method of each split is trained, methods that are trained alike together."""
     external = board["regime"] == "external"
     for (split, batch, budget, setting), part in board[~external].groupby(
         ["split", "batch_size", "budget", "setting"], sort=False
     ):
-        models = ", ".join(dict.fromkeys(part["model"]))
-        yield f"{models} (split {split}): {', '.join(filter(None, [f'B {batch}', str(budget), str(setting)]))}"
+        of_adam = "" if "lm" in set(part["optimiser"]) else f"B {batch}"
+        said = ", ".join(filter(None, [of_adam, str(budget), str(setting)]))
+        yield f"{', '.join(dict.fromkeys(names(part)))} (split {split}): {said}"
     if external.any():
         yield f"{', '.join(dict.fromkeys(board.loc[external, 'model']))}: not trained by this suite"
 

@@ -46,7 +46,7 @@ def runs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
 def write_figures(store: Store) -> list[Path]:
     """Writes the figures of every suite and data set into the results folder's ``figures``; returns the files.
 
-    Simulations are shown, where predictions are on disk, of the run of each model with the least validation error, and
+    Simulations are shown, where predictions are on disk, of the run of each method with the least validation error, and
     stability of the runs whose estimates are there.
 
     Raises:
@@ -150,16 +150,18 @@ def _simulation_stem(store: Store, config: RunConfig) -> Path:
     others = [one.config for one in store.records() if one.config.split != config.split]
     alone = all((one.suite, one.dataset) != (config.suite, config.dataset) for one in others)
     split = "" if alone else f"-{file_name(config.split)}"
-    run = f"{file_name(config.dataset, config.model)}-N{config.seq_len}-m{config.burn_in}-s{config.seed}{split}"
+    of_lm = ("lm",) if config.optimiser == "lm" else ()
+    run = f"{file_name(config.dataset, config.model, *of_lm)}-N{config.seq_len}-m{config.burn_in}-s{config.seed}{split}"
     return store.root / "figures" / file_name(config.suite) / f"{run}-{simulation.NAME}"
 
 
 def best_predicted(store: Store) -> list[RunRecord]:
-    """Of each suite, data set, split and model, the run with the least validation error of those with predictions."""
+    """Of each suite, data set, split and method, the run with the least validation error of those with predictions."""
     best: dict[tuple[str, ...], RunRecord] = {}
     for record in store.records():
         if record.status == "ok" and store.predictions(record.run_id).is_file():
-            key = (record.config.suite, record.config.dataset, record.config.split, record.config.model)
+            config = record.config
+            key = (config.suite, config.dataset, config.split, config.model, record.optimiser)
             best[key] = min(best.get(key, record), record, key=validation_error)
     return list(best.values())
 
@@ -194,7 +196,7 @@ def _write(draw: Draw, pages: Sequence[Page], text: str, records: Sequence[RunRe
     for number, page in enumerate(pages, start=1):
         runs = page.runs
         shown = [record for record in records if record.run_id in runs]
-        noted = replace(page, note=f"{text} {note.source(shown)}")
+        noted = replace(page, note=" ".join(filter(None, (text, page.note, note.source(shown)))))
         of_page = stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}")
         paths, mark = _paths(of_page, SEALED_IN), seal(noted)
         drawn_already = all(is_sealed(path, mark) for path in paths)

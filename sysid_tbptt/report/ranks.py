@@ -1,4 +1,4 @@
-"""Average ranks of the models of a suite over its test sets, and the critical difference between them."""
+"""Average ranks of the methods of a suite over its test sets, and the critical difference between them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..config import method
 from .formats import p_value
 from .leaderboard import MEAN, TEST
+from .methods import told
 from .stats import Ranking, ranking
 
 LEAST = 3
@@ -16,13 +18,17 @@ LEAST = 3
 
 @dataclass(frozen=True)
 class Standing:
-    """The ranking of one suite and split, or ``reason`` why there is none; ``left_out`` lack a test set."""
+    """The ranking of one suite and split, or ``reason`` why there is none; ``left_out`` lack a test set.
+
+    ``told`` explains the names of the methods.
+    """
 
     suite: str
     split: str
     ranking: Ranking | None
     reason: str
     left_out: tuple[str, ...]
+    told: str = ""
 
     def __str__(self) -> str:
         if self.ranking is None:
@@ -32,26 +38,27 @@ class Standing:
         return (
             f"Average ranks over {self.ranking.n_tests} test sets, split {self.split}: {ranks}. Friedman p "
             f"{p_value(self.ranking.friedman_p)}; models less than {self.ranking.critical_difference:.2f} apart "
-            f"(Nemenyi, 0.05) cannot be told apart.{out}"
+            f"(Nemenyi, 0.05) cannot be told apart.{out}{self.told and f' {self.told}'}"
         )
 
 
 def standings(board: pd.DataFrame) -> list[Standing]:
     """Of each suite and split of a leaderboard; protocols are never mixed, ranks are within each test set.
 
-    The mean as a prediction is no model to rank. Each test set and output channel counts once, so that a data set with
-    several test sets counts several times.
+    A method is a model and its optimiser. The mean as a prediction is no method to rank. Each test set and output
+    channel counts once, so that a data set with several test sets counts several times.
     """
     models = board[board["model"] != MEAN]
     return [_standing(str(suite), str(split), part) for (suite, split), part in models.groupby(["suite", "split"])]
 
 
 def _standing(suite: str, split: str, part: pd.DataFrame) -> Standing:
-    errors = part.pivot(index=TEST, columns="model", values="rmse")
+    errors = part.pivot(index=TEST, columns=["model", "optimiser"], values="rmse")
+    errors.columns = pd.Index([method(*pair) for pair in errors.columns], name="model")
     everywhere = errors.dropna(axis="columns")
     n, k = everywhere.shape
     if k < LEAST or n < LEAST:
         reason = f"it takes {LEAST} models with a row on every one of {LEAST} test sets, and there are {k} on {n}"
         return Standing(suite, split, None, reason, ())
     left_out = tuple(str(model) for model in errors.columns.difference(everywhere.columns))
-    return Standing(suite, split, ranking(everywhere), "", left_out)
+    return Standing(suite, split, ranking(everywhere), "", left_out, " ".join(told(part["optimiser"])))

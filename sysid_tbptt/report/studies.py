@@ -18,7 +18,7 @@ from .selection import Rule, names_by_choice
 MODEL = [*DATA, "test_set", *NETWORK]
 """What the runs of one study share beside the windows."""
 
-KEY = [*MODEL, *WINDOWS]
+KEY = [*MODEL, *WINDOWS, "optimiser"]
 MACHINE = ["engine", "device", "threads"]
 """Processor times are comparable where these are the same."""
 
@@ -63,7 +63,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Study:
-    """``key`` holds `MODEL` and `WINDOWS`; ``points`` the stateless runs by m, rising, 0 among them, each m with all
+    """``key`` holds `KEY`; ``points`` the stateless runs by m, rising, 0 among them, each m with all
     the seeds; ``stateful`` and ``bptt`` the runs that stand beside them, where there are any."""
 
     key: dict[str, Any]

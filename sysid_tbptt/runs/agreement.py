@@ -11,7 +11,10 @@ from jaxtyping import Float64
 
 from .record import RunRecord
 
-NUMBERS = ("status", "reason", "records", "windows", "parameters", "steps_done", "metrics", "loss", "optimum")
+NUMBERS = (
+    *("status", "reason", "records", "windows", "parameters"),
+    *("steps_done", "ended", "metrics", "loss", "optimum"),
+)
 """Fields of a record that a run of the same config on the same data gives again."""
 
 LEAST_SCALE = {"fit": 100.0, "r2": 1.0}

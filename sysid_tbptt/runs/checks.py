@@ -170,9 +170,27 @@ def _check_end(record: RunRecord) -> Iterator[str]:
         yield f"engine {shown(record.engine)}, expected one of {', '.join(known)}; run it again"
     if record.status != "ok" and not record.reason:
         yield f"{record.status}, and no reason is told; run it again"
-    planned = config.steps if record.engine in stepping and not config.patience else None
-    if record.status == "ok" and planned not in (None, record.steps_done):
-        yield f"{record.steps_done} steps, expected {planned} of its config; run it again"
+    trained = record.status == "ok" and record.engine in stepping
+    yield from _check_reason(record, trained and config.optimiser == "lm")
+    if trained and not _takes(record.steps_done, record):
+        yield f"{record.steps_done} steps, expected {config.steps} of its config; run it again"
+
+
+def _check_reason(record: RunRecord, expected: bool) -> Iterator[str]:
+    """Whether a run tells why it took no further iteration; only lm does."""
+    if expected and record.ended is None:
+        yield "key 'ended' is missing, which says why the run took no further iteration; run it again"
+    if record.ended is not None and not expected:
+        yield f"ended '{record.ended}', which only a run of optimiser 'lm' that ended well says; run it again"
+    if record.ended == "patience" and not record.config.patience:
+        yield "ended 'patience', and its config has no patience; run it again"
+
+
+def _takes(steps: int, record: RunRecord) -> bool:
+    """Whether a run may take so many steps: those of its config, or fewer where it may stop early."""
+    config = record.config
+    may_stop = config.patience is not None if record.ended is None else record.ended != "budget"
+    return steps == config.steps or (may_stop and steps < config.steps)
 
 
 # Scores

@@ -19,6 +19,11 @@ class Setting:
     records: tuple[RunRecord, ...]
 
     @property
+    def optimiser(self) -> str:
+        """See `RunRecord.optimiser`."""
+        return self.records[0].optimiser
+
+    @property
     def validation(self) -> float:
         """Median of `validation_error` over the seeds."""
         return median(validation_error(record) for record in self.records)

@@ -16,6 +16,8 @@ from ..suite import SELECTING, Group, Suite, check_field
 from ..training.inputs import check_init_outputs
 from ..training.windows import layout
 
+_OPTIMISER = {"optimiser": RunConfig.model_fields["optimiser"].default}
+
 
 def expand(suite: str | Path | Suite, **filters: Any) -> list[RunConfig]:
     """The runs of a suite, in its order, without repetitions.
@@ -49,8 +51,9 @@ def _check_filters(chosen: dict[str, list[Any]]) -> None:
 
 
 def _group_runs(group: Group, suite: str, chosen: dict[str, list[Any]]) -> Iterator[RunConfig]:
+    early = [name for name in ("dataset", "split", "model", "optimiser") if name in chosen]
     for fields in _replaced(group, chosen).combinations():
-        if all(fields.get(name) in chosen[name] for name in ("dataset", "split", "model") if name in chosen):
+        if all((_OPTIMISER | fields).get(name) in chosen[name] for name in early):
             run = _resolve(fields, suite, group.where)
             if all(getattr(run, name) in chosen[name] for name in SELECTING if name in chosen):
                 yield run

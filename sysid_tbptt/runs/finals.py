@@ -1,7 +1,9 @@
-"""The suite of the final runs: each model's chosen setting with many seeds, and the same with another burn-in.
+"""The suite of the final runs: the chosen setting of each model and optimiser with many seeds, and the same with
+another burn-in.
 
 Where validation chose m > 0, the runs at m = 0 stand beside; where it chose m = 0, those of the m > 0 that validated
-best in the same setting.
+best in the same setting. N stays, and so does a stride that the setting names; the default stride of lm, N - m, follows
+m, so that the runs at m = 0 score each sample once too.
 """
 
 from __future__ import annotations
@@ -15,25 +17,26 @@ from .choice import Setting, choose, eligible, settings
 from .record import RunRecord
 from .sealed import sealed
 
-_Model = tuple[str, str, str]
+_Method = tuple[str, str, str, str]
+"""Data set, split, model and optimiser."""
 
 
 def final_suite(records: Iterable[RunRecord], *, search: str, name: str, seeds: int) -> str:
     """The text of the TOML file of a suite made of the records of suite ``search``, sealed (see `sealed`).
 
-    It has one group a data set and model, sorted by their names. A model that is solved in closed form has one run;
-    the others have the seeds 0 to ``seeds`` - 1.
+    It has one group for each data set, split, model and optimiser, sorted by their names. A model that is solved in
+    closed form has one run; the others have the seeds 0 to ``seeds`` - 1.
     """
-    models: dict[_Model, list[Setting]] = {}
+    methods: dict[_Method, list[Setting]] = {}
     for setting in settings(records):
         config = setting.config
-        models.setdefault((config.dataset, config.split, config.model), []).append(setting)
+        methods.setdefault((config.dataset, config.split, config.model, setting.optimiser), []).append(setting)
     description = f"The settings that validation chose in {search}, with {seeds} seeds, and beside them another burn-in"
     head = (
         f"# Written by `sysid-tbptt choose {search}`: change the search, not this file.\n"
         f"name = {_toml(name)}\ndescription = {_toml(description)}\n"
     )
-    return sealed("\n".join([head, *(_group(models[model], seeds) for model in sorted(models))]))
+    return sealed("\n".join([head, *(_group(methods[one], seeds) for one in sorted(methods))]))
 
 
 def _group(tried: Sequence[Setting], seeds: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..config import RunConfig
+from ..config import RunConfig, method
 from ..data.series import Dataset
 from ..errors import listed
 from ..registry import data_of, is_built_in
@@ -18,7 +18,7 @@ from .store import Store
 from .worker import build
 
 Group = tuple[str | int, ...]
-"""Runs that are queued together: those of one data set, model and N."""
+"""Runs that are queued together: those of one data set, method and N."""
 
 
 _CONTRACT = (
@@ -39,7 +39,8 @@ class Planned:
     @property
     def group(self) -> Group:
         config = self.config
-        return config.suite, config.dataset, config.split, config.model, config.hidden_size, config.seq_len
+        named = method(config.model, config.optimiser)
+        return config.suite, config.dataset, config.split, named, config.hidden_size, config.seq_len
 
     @property
     def steps(self) -> int:

@@ -92,7 +92,7 @@ class Reporter:
 def label(record: RunRecord) -> str:
     """A run in a few words."""
     config = record.config
-    return f"{config.dataset} {config.model} N={config.seq_len} m={config.burn_in} seed={config.seed}"
+    return f"{config.dataset} {record.method} N={config.seq_len} m={config.burn_in} seed={config.seed}"
 
 
 def duration(seconds: float) -> str:

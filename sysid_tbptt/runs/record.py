@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ..config import RunConfig, algorithm_version, canonical_json
+from ..config import RunConfig, algorithm_version, canonical_json, method
 from ..errors import StoreError, abridged, complaints, shown
 from ..limits import FILE_NAME, WHOLE_NUMBER
 from .readable import check_metrics, check_provenance
@@ -74,7 +74,8 @@ class Optimum(BaseModel):
 
 class Time(BaseModel):
     """Over all sittings of the run: seconds of wall clock, and seconds of processor time that the training took,
-    which do not depend on what else the machine was doing. Steps and samples (steps x B x N) a second of wall clock.
+    which do not depend on what else the machine was doing. Steps and samples (steps x B x N; of lm, iterations x
+    windows x N) a second of wall clock, in which a warm start counts as time alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -141,7 +142,27 @@ class RunRecord(BaseModel):
             return "stateful"
         if self.config.init_mode != "zero":
             return self.config.init_mode
-        return "bptt" if 0 < self.windows == self.records else "stateless"
+        return "bptt" if self._on_whole_records else "stateless"
+
+    @property
+    def _on_whole_records(self) -> bool:
+        """Whether each window is a whole record; with a long stride a record may have one window, and be longer."""
+        one_each = 0 < self.windows == self.records
+        if not one_each or self.config.samples_apart == 1:
+            return one_each
+        n_init = (self.provenance.get("data") or {}).get("n_init") or 0
+        scored = self.metrics.get("train", {}).get("n_scored") if self.status == "ok" else None
+        return bool(scored == self.windows * self.config.seq_len - self.records * n_init)
+
+    @property
+    def optimiser(self) -> str:
+        """The optimiser that trained the model; empty where none did: in closed form, or not here."""
+        return "" if self.regime in ("closed_form", "external") else self.config.optimiser
+
+    @property
+    def method(self) -> str:
+        """The model and its optimiser, see `sysid_tbptt.config.method`."""
+        return method(self.config.model, self.optimiser)
 
     def to_line(self) -> str:
         """One line of JSON, numbers at full precision, what is not finite as null."""

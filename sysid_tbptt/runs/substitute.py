@@ -15,8 +15,8 @@ from .store import Store
 def substitute(suite: str | Path, *, like: str, model: str, results: str | Path, **filters: Any) -> list[RunConfig]:
     """The suite's runs of the model ``like``, done by ``model`` instead.
 
-    Of each data set those of the setting that validated best among their records, and of the same at m = 0; all of
-    them where there are no records.
+    Of each data set and optimiser those of the setting that validated best among their records, and of the same at
+    m = 0; all of them where there are no records. Without a filter on ``optimiser``, those of Adam if there are any.
 
     Raises:
         ConfigError, DataError, ModelError: as of `sysid_tbptt.runs.expand.expand`.
@@ -24,10 +24,12 @@ def substitute(suite: str | Path, *, like: str, model: str, results: str | Path,
     """
     runs = expand(suite, model=like, **filters)
     tried = settings(Store(results).records())
-    by_data: dict[tuple[str, str], list[RunConfig]] = {}
+    if filters.get("optimiser") is None:
+        runs = [run for run in runs if run.optimiser == "adam"] or runs
+    groups: dict[tuple[str, str, str], list[RunConfig]] = {}
     for run in runs:
-        by_data.setdefault((run.dataset, run.split), []).append(run)
-    chosen = [run for group in by_data.values() for run in _chosen(group, tried)]
+        groups.setdefault((run.dataset, run.split, run.optimiser), []).append(run)
+    chosen = [run for group in groups.values() for run in _chosen(group, tried)]
     return [run.model_copy(update={"model": model}) for run in chosen]
 
 

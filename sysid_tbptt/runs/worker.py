@@ -170,7 +170,7 @@ class _Sitting:
                 validation=list(trained.validation),
                 best_step=trained.best_step,
             ),
-            time=_time(outcome, self.earlier, config),
+            time=_time(outcome, self.earlier, _samples_a_step(job)),
             optimum=_optimum(outcome),
             ended=trained.ended,
             provenance=provenance(config.model, data, self.task.command),
@@ -182,7 +182,13 @@ def mark(task: Task, engine: str) -> str:
     return f"{task.run_id} {engine} {versions()['sysid-tbptt']}"
 
 
-def _time(outcome: Outcome, earlier: Spent, config: RunConfig) -> Time:
+def _samples_a_step(job: Job) -> int:
+    """Samples of the windows that one step, or one iteration of lm, goes through."""
+    windows = len(job.starts) if job.config.optimiser == "lm" else job.config.batch_size
+    return windows * job.config.seq_len
+
+
+def _time(outcome: Outcome, earlier: Spent, samples_a_step: int) -> Time:
     train_s = earlier[0] + outcome.train_s
     steps_per_s = outcome.trained.steps_done / train_s if train_s > 0 else 0.0
     return Time(
@@ -190,7 +196,7 @@ def _time(outcome: Outcome, earlier: Spent, config: RunConfig) -> Time:
         train_cpu_s=earlier[1] + outcome.train_cpu_s,
         evaluate_s=outcome.evaluate_s,
         steps_per_s=steps_per_s,
-        samples_per_s=steps_per_s * config.batch_size * config.seq_len,
+        samples_per_s=steps_per_s * samples_a_step,
     )
 
 

@@ -9,6 +9,7 @@ from sysid_tbptt.runs.store import Store
 from tests.conftest import config_of
 
 T = 300
+LM = {"optimiser": "lm", "warm_steps": 20, "learning_rate": 0.01, "ridge": 1e-6}
 CARRIED = {"init_mode": "carry", "batch_size": 6}
 FULL = {"seq_len": T, "batch_size": 1}
 _NUMBERS = count()
@@ -23,11 +24,11 @@ def record(m, train, val, test, *, status="ok", seconds=1.0, loss=(1.0,), every=
         status=status,
         config=config,
         records=1,
-        windows=max(0, T + 1 - config.seq_len),
+        windows=len(range(0, T + 1 - config.seq_len, config.samples_apart)),
         steps_done=config.steps,
         engine=(where or {}).get("engine", "reference"),
         metrics={
-            "train": {"mse_scaled": train, "rmse": [train], "unit": ["V"]},
+            "train": {"mse_scaled": train, "rmse": [train], "unit": ["V"], "n_scored": T},
             "val": {"mse_scaled": val, "rmse": [val], "unit": ["V"]},
             "test": {name: {"mse_scaled": mse, "rmse": [mse], "unit": ["V"]} for name, mse in tests.items()},
         },

@@ -49,3 +49,9 @@ def test_what_is_not_known_is_left_out(source):
 def test_devices_whose_names_hold_commas_are_told_apart():
     records = [record(provenance() | {"device": name}) for name in ("a chip (family 2, model 1)", "a chip")]
     assert "device: a chip and a chip (family 2, model 1); " in provenance_line(records)
+
+
+def test_why_runs_of_lm_ended_is_counted():
+    ended = ["budget", "converged", "converged", None]
+    records = [record(provenance(), optimiser="lm").model_copy(update={"ended": one}) for one in ended]
+    assert "; iterations of lm ended: converged 2, budget 1; " in provenance_line(records)

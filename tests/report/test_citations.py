@@ -108,3 +108,8 @@ def test_the_command_prints_one_suite_and_data_set(tmp_path, capsys):
     assert cli.main(["cite", "--results", str(tmp_path), "--dataset", "embs"]) == 2
     assert "did you mean 'emps'?" in capsys.readouterr().err
     assert cli.main(["cite", "--results", str(tmp_path / "none")]) == 2
+
+
+def test_levenberg_and_marquardt_are_cited_for_what_lm_trained():
+    assert {"levenberg1944", "marquardt1963"} <= set(keys([record(optimiser="lm")]))
+    assert not {"levenberg1944", "marquardt1963"} & set(keys([record(), record("closed_form", optimiser="lm")]))

@@ -92,3 +92,19 @@ def test_the_table_tells_when_no_case_could_have_passed():
     assert "so few seeds allow is 0.062 after correction" in many(2).notes[0]
     assert many(2).blocks[0].rows["verdict"].tolist() == [NIL] * 2
     assert many(2).blocks[0].rows["change %"].str.startswith("-50.0 [").all()
+
+
+def test_the_effect_is_told_of_each_optimiser_apart():
+    def pair(**config):
+        return [*seeds(WITHOUT, val=2.0, burn_in=0, **config), *seeds(WITH_M, val=1.0, burn_in=3, **config)]
+
+    records = [*pair(), *pair(optimiser="lm"), *pair(optimiser="lm", dataset="a")]
+    table = burn_in_effect(records)
+    assert {(row["dataset"], row["optimiser"]): row["p_holm"] for row in table.to_dict("records")} == {
+        ("first_order", "adam"): 2 / 2**6,
+        ("first_order", "lm"): 4 / 2**6,
+        ("a", "lm"): 4 / 2**6,
+    }
+    shown = effect_table(table, records)
+    assert shown.blocks[0].rows["model"].tolist() == ["lstm (lm)", "lstm", "lstm (lm)"]
+    assert any("trained by Levenberg-Marquardt" in note for note in shown.notes)

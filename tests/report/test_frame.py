@@ -74,3 +74,35 @@ def test_setting_and_budget(config, setting, budget):
 def test_no_record_is_an_empty_table():
     assert frame([]).empty
     assert list(frame([]).columns) == [*COLUMNS, *SCORES]
+
+
+@pytest.mark.parametrize(
+    ("config", "setting"),
+    [
+        ({}, "optimiser=lm"),
+        ({"ridge": 1e-6, "stride": 4, "patience": 3}, "optimiser=lm, stride=4, ridge=1e-06, patience=3"),
+        ({"warm_steps": 50}, "optimiser=lm, warm_steps=50 with batch_size=8"),
+        (
+            {"warm_steps": 50, "learning_rate": 0.01, "clip_norm": 1.0, "init_outputs": 2, "damping": 0.1},
+            "optimiser=lm, init_outputs=2, "
+            "warm_steps=50 with batch_size=8 and learning_rate=0.01 and clip_norm=1.0, damping=0.1",
+        ),
+    ],
+    ids=str,
+)
+def test_the_setting_of_lm_tells_what_is_of_its_warm_start(config, setting):
+    row = frame([record(optimiser="lm", **config)]).iloc[0]
+    assert (row["setting"], row["budget"]) == (setting, "30 iterations")
+
+
+def test_no_two_settings_of_lm_read_alike():
+    """Every field of `SETTING`, changed alone, with and without a warm start."""
+    changed = {"learning_rate": 0.1, "lr_schedule": "step", "lr_stages": 2, "lr_factor": 0.5, "clip_norm": 1.0}
+    changed |= {"weight_decay": 0.1, "input_noise": 0.1, "ridge": 0.1, "damping": 0.1, "tolerance": 0.1, "stride": 3}
+    changed |= {"patience": 2, "num_layers": 2, "init_outputs": 1}
+    runs = [
+        record(optimiser="lm", warm_steps=warm, **fields)
+        for warm in (0, 9)
+        for fields in ({}, *({name: value} for name, value in changed.items()))
+    ]
+    assert frame(runs).drop_duplicates("setting").groupby("test_set").size().sum() == len(runs)

@@ -270,3 +270,34 @@ def test_nothing_scored_is_an_empty_board(records):
     found = board(records)
     assert found.empty
     assert list(found.columns) == COLUMNS
+
+
+def test_each_optimiser_of_a_model_has_a_row_of_its_own():
+    found = rows(
+        seeds([2.0, 2.1], val=1.0, model="gru"),
+        seeds([9.0, 9.0], val=0.9, model="gru", seq_len=24, optimiser="lm"),
+        seeds([1.0, 1.1], val=0.5, model="gru", optimiser="lm", warm_steps=4),
+    )
+    assert [(row["rank"], row["model"], row["optimiser"], row["chosen"]) for row in found] == [
+        (1, "gru", "lm", True),
+        (2, "gru", "adam", False),
+    ]
+    assert [row["budget"] for row in found] == ["30 iterations", "30 steps"]
+
+
+def test_other_optimisers_change_neither_choice_nor_corrected_p():
+    def pair(**config):
+        return [*seeds(WITHOUT, val=2.0, burn_in=0, **config), *seeds(WITH_M, val=1.0, burn_in=3, **config)]
+
+    of_adam = [*pair(), *pair(dataset="a")]
+    found = rows(of_adam, pair(optimiser="lm"), pair(optimiser="lm", ridge=0.1, dataset="b"))
+    kept = ("dataset", "burn_in", "setting", "rmse", "rmse_m0", "effect", "p_m0", "p_m0_holm", "run_ids")
+    assert [[row[name] for name in kept] for row in found if row["optimiser"] == "adam"] == [
+        [row[name] for name in kept] for row in rows(of_adam)
+    ]
+
+
+@pytest.mark.parametrize("engine", ["closed_form", "predictions", "external"])
+def test_what_no_optimiser_trained_has_none(engine):
+    (row,) = rows(run(1.0, optimiser="lm").model_copy(update={"engine": engine}))
+    assert row["optimiser"] == ""

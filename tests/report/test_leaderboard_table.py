@@ -142,3 +142,16 @@ def test_names_from_records_are_text():
     latex = re.sub(r"\\[{}]", "", to_latex(table))
     assert latex.count("{") == latex.count("}")
     assert to_csv(table).count("\n") == len(table.notes) + 3
+
+
+def test_rows_of_lm_show_the_optimiser_and_their_own_settings():
+    of_lm = {"model": "gru", "optimiser": "lm", "steps": 20, "warm_steps": 5, "learning_rate": 0.02}
+    table = table_of(seeds(WITH_M, model="gru"), seeds(WITHOUT, **of_lm))
+    assert list(shown(table)) == ["gru", "gru (lm)"]
+    notes = "\n".join(table.notes)
+    assert "gru (split made): B 8, 30 steps" in notes
+    setting = "optimiser=lm, warm_steps=5 with batch_size=8 and learning_rate=0.02"
+    assert f"gru (lm) (split made): 20 iterations, {setting}" in notes
+    assert notes.count("(lm): trained by Levenberg-Marquardt") == 1
+    assert "levenberg1944, marquardt1963" in notes
+    assert "Levenberg" not in "\n".join(table_of(seeds(WITH_M, model="gru")).notes)

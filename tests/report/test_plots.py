@@ -9,11 +9,11 @@ from sysid_tbptt import cli
 from sysid_tbptt.data.series import Series, Units
 from sysid_tbptt.errors import StoreError, SysidError
 from sysid_tbptt.report import plots
-from sysid_tbptt.report.figures import burn_in
+from sysid_tbptt.report.figures import burn_in, heat_map, loss
 from sysid_tbptt.report.figures.traces import Page, Panel
 from sysid_tbptt.runs.predictions import write_predictions
 from sysid_tbptt.runs.store import Store
-from tests.report.made_up import CARRIED, ERRORS, FULL, record, study
+from tests.report.made_up import CARRIED, ERRORS, FULL, LM, record, study
 
 
 @pytest.fixture
@@ -265,3 +265,38 @@ def test_a_run_whose_outputs_were_not_finite_is_reported(tmp_path, matplotlib):
     assert cli.main(["report", "--results", str(tmp_path)]) == cli.OK
     assert len(list(tmp_path.rglob("*-simulation.pdf"))) == 2
     assert "diverged" in next(tmp_path.rglob("leaderboard-*.md")).read_text(encoding="utf-8")
+
+
+def test_each_optimiser_of_a_model_has_its_own_simulation(results, undrawn):
+    lm = record(8, 1.0, 5.0, 1.0, **LM)
+    results.save(lm)
+    predict(results, lm)
+    store = Store(results.root)
+    assert {(run.config.optimiser, run.config.burn_in) for run in plots.best_predicted(store)} == {
+        ("adam", 8),
+        ("lm", 8),
+    }
+    plots.write_figures(store)
+    simulated = {name for name in files(store) if name.endswith("simulation.png")}
+    assert simulated == {f"first_order-lstm{of}-N12-m8-s0-simulation.png" for of in ("", "-lm")}
+
+
+def test_losses_of_lm_are_over_iterations_and_the_note_says_so(matplotlib):
+    adam, lm = (plots.runs_frame(study(loss=[3.0, 1.0], **of)) for of in ({}, LM))
+    pages = {name: loss.pages(runs) for name, runs in (("adam", adam), ("lm", lm))}
+    labels = {name: [panel.x_label for page in of for panel in page.panels] for name, of in pages.items()}
+    assert labels == {"adam": ["optimiser step"], "lm": ["iteration"]}
+    assert [page.note for of in pages.values() for page in of] == ["", loss.OF_LM]
+
+
+def test_runs_that_took_no_iteration_are_drawn(matplotlib):
+    runs = [run.model_copy(update={"steps_done": 0, "ended": "stuck"}) for run in study(loss=[], **LM)]
+    assert all(drawable(*runs, *study(loss=[3.0, 1.0])))
+
+
+@pytest.mark.parametrize("optimiser", [{}, LM], ids=["adam", "lm"])
+def test_runs_of_one_n_less_m_have_no_figure(optimiser):
+    runs = [record(m, 1.0, 1.0, 1.0 + m, seq_len=12 + m, loss=[3.0, 1.0], **optimiser) for m in (0, 5, 8)]
+    assert [figure.pages(plots.runs_frame(runs)) for figure in plots.STUDIES] == [[]] * len(plots.STUDIES)
+    other = record(5, 1.0, 1.0, 1.0, loss=[3.0, 1.0], **optimiser)
+    assert all(figure.pages(plots.runs_frame([*runs, other])) for figure in plots.STUDIES if figure is not heat_map)

@@ -120,3 +120,25 @@ def test_bars_join_the_models_that_cannot_be_told_apart_and_names_are_text(drawa
     texts = [text.get_text() for text in axes.texts]
     assert len({text.split(" (")[0] for text in texts}) == len(texts)
     assert any(r"\$a_1\$" in text for text in texts)
+
+
+def test_an_optimiser_makes_a_method_of_its_own_that_is_named_and_explained():
+    lm = runs(dict.fromkeys(TESTS, (0.5,)), models=["gru"], optimiser="lm")
+    found = only(runs() + lm)
+    assert found.ranking.ranks.to_dict() == {"gru (lm)": 1.0, "lstm": 9 / 4, "gru": 12 / 4, "rnn": 15 / 4}
+    assert "gru (lm) 1.00, lstm 2.25, gru 3.00" in str(found)
+    assert "(lm): trained by Levenberg-Marquardt" in str(found)
+    assert "Levenberg" not in str(only(runs()))
+
+
+def test_lm_on_some_data_sets_only_is_left_out_and_changes_no_rank():
+    found = only(runs() + runs({"a": (0.5,), "b": (0.5,)}, models=["gru"], optimiser="lm"))
+    assert found.ranking.ranks.equals(only(runs()).ranking.ranks)
+    assert found.left_out == ("gru (lm)",)
+    assert "Without gru (lm)" in str(found)
+
+
+def test_the_diagram_has_lm_as_a_method_of_its_own(drawable, tmp_path):
+    lm = runs(dict.fromkeys(TESTS, (0.5,)), models=["gru"], optimiser="lm")
+    (svg,) = (path for path in plots.write_ranks(runs() + lm, tmp_path) if path.suffix == ".svg")
+    assert "gru (lm) (1.00)" in svg.read_text()

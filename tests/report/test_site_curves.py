@@ -6,7 +6,7 @@ from sysid_tbptt.report.selection import VAL
 from sysid_tbptt.report.site.curves import curves
 from sysid_tbptt.report.site.runs import Runs
 from sysid_tbptt.report.studies import studies
-from tests.report.made_up import ERRORS, FULL, record, stored, study
+from tests.report.made_up import ERRORS, FULL, LM, record, stored, study
 
 
 @pytest.fixture
@@ -126,3 +126,12 @@ def test_full_bptt_stands_beside_the_curve(drawn):
 
 def test_one_m_is_no_curve(drawn):
     assert drawn(record(0, 1.0, 1.0, 1.0), record(0, 1.0, 1.0, 1.0, seed=1))[0] == []
+
+
+def test_optimisers_are_different_lines_with_the_name_of_their_method(drawn):
+    ((test,), _) = drawn(*study(), *study(**LM))
+    assert [line["model"] for line in test["lines"]] == ["lstm", "lstm (lm)"]
+
+
+def test_runs_of_one_n_less_m_are_no_line(drawn):
+    assert drawn(*(record(m, 1.0, 1.0, 1.0, seq_len=12 + m, **LM) for m in (0, 5, 8)))[0] == []

@@ -7,7 +7,7 @@ from sysid_tbptt.report.site.cells import LAST, percent, probability, seconds, s
 from sysid_tbptt.report.site.leaderboard import leaderboard, panels
 from sysid_tbptt.report.site.runs import Runs
 from sysid_tbptt.report.site.titles import titles
-from tests.report.made_up import record, stored, study
+from tests.report.made_up import LM, record, stored, study
 
 
 @pytest.fixture
@@ -145,3 +145,17 @@ def test_small_p_is_a_bound():
 
 def test_short_times_are_a_bound():
     assert [seconds(value) for value in (0.0006, 0.25, 12.34, 431.2)] == ["< 0.1 s", "0.25 s", "12 s", "431 s"]
+
+
+def test_an_optimiser_is_shown_and_offered_as_a_filter(shown):
+    table, _, ids = shown(*seeds(), *seeds(0.5, **LM))
+    assert [row["model"] for row in table["rows"]] == ["lstm (lm)", "lstm"]
+    assert table["models"] == ["lstm", "lstm (lm)"]
+    assert table["rows"][0]["title"].startswith("lstm (lm): ")
+    assert not {ids[at] for at in table["rows"][0]["runs"]} & {ids[at] for at in table["rows"][1]["runs"]}
+
+
+def test_the_run_behind_a_number_says_why_it_ended(tmp_path):
+    adam, lm = record(0, 1.0, 1.0, 1.0), record(0, 1.0, 1.0, 1.0, **LM).model_copy(update={"ended": "converged"})
+    told = Runs(stored(tmp_path, [lm, adam])).as_json()["runs"]
+    assert {run["id"]: run.get("ended") for run in told} == {lm.run_id: "converged", adam.run_id: None}

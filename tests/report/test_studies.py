@@ -6,7 +6,7 @@ import pytest
 from sysid_tbptt.report.frame import frame
 from sysid_tbptt.report.selection import PAPER, VAL
 from sysid_tbptt.report.studies import studies
-from tests.report.made_up import CARRIED, ERRORS, FULL, record, study
+from tests.report.made_up import CARRIED, ERRORS, FULL, LM, T, record, study
 
 
 def found(*records):
@@ -65,3 +65,20 @@ def test_the_machine_is_known_where_there_is_one(where):
 
     assert [point.machine is None for point in found(*runs(None))[0].points.values()] == [False, False]
     assert [point.machine for point in found(*runs(where))[0].points.values()] == [None, None]
+
+
+def test_studies_of_two_optimisers_are_apart():
+    adam, lm = found(*study(), *study(2.0, **LM))
+    assert [one.key["optimiser"] for one in (adam, lm)] == ["adam", "lm"]
+    assert [one.points[5].test_median for one in (adam, lm)] == [6.0, 12.0]
+    assert [one.points[0].budget for one in (adam, lm)] == ["30 steps", "30 iterations"]
+
+
+def test_runs_of_one_n_less_m_make_no_study_of_one_n():
+    assert found(*(record(m, 1.0, 1.0, 1.0, seq_len=12 + m, **LM) for m in (0, 5, 8))) == []
+
+
+def test_a_long_stride_that_leaves_one_window_is_no_full_bptt():
+    runs = [record(m, 1.0, 1.0, 1.0 + m, seq_len=T - 9, **LM) for m in (0, 5)]
+    (one,) = found(*runs, record(0, 1.0, 1.0, 7.0, seq_len=T, **LM))
+    assert (list(one.points), one.bptt.test_median) == ([0, 5], 7.0)

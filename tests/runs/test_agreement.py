@@ -114,3 +114,11 @@ def test_several_agreements_are_one_with_the_largest_difference_first():
     whole = together(*parts)
     assert whole.compared == sum(part.compared for part in parts)
     assert [one.again for one in whole.differences] == [0.8, 0.6]
+
+
+def test_another_reason_to_end_is_a_difference():
+    fields = {"config": config_of(optimiser="lm"), "ended": "converged"}
+    one = stored(record(**fields))
+    assert agreement(one, record(**fields)).identical
+    other = agreement(one, record(**fields | {"ended": "stuck"}))
+    assert (names(other), other.largest) == (["ended"], np.inf)

@@ -71,6 +71,41 @@ def test_settings_of_fewer_seeds_are_not_counted_among_those_chosen_from():
     assert "validation RMSE 2, median over 2 seeds; the least of 2 settings" in text
 
 
+LM = {"optimiser": "lm", "warm_steps": 20, "ridge": 1e-6}
+
+
+def test_each_optimiser_of_a_model_has_its_own_choice_and_m_zero_of_the_same_setting():
+    adam = [tried(m, val, model="gru", learning_rate=0.02) for m, val in ((0, 3.0), (4, 2.0))]
+    lm = [tried(m, val, model="gru", seq_len=n, **LM) for n, m, val in ((12, 0, 1.5), (12, 4, 1.0), (20, 4, 0.9))]
+    groups = suite_of([*lm, *adam])["groups"]
+    assert [group.get("optimiser", "adam") for group in groups] == ["adam", "lm"]
+    assert [group["burn_in"] for group in groups] == [[4, 0], [4, 0]]
+    assert (groups[0]["learning_rate"], groups[1]["seq_len"], groups[1]["ridge"]) == (0.02, 20, 1e-6)
+    assert suite_of(adam)["groups"] == groups[:1], "other optimisers change no group"
+
+
+def test_a_default_stride_follows_m_and_a_stride_that_is_set_stays(tmp_path):
+    for stride, expected in ((None, {4: 8, 0: 12}), (5, {4: 5, 0: 5})):
+        (group,) = suite_of([tried(4, 1.0, model="gru", stride=stride, **LM)])["groups"]
+        assert group.get("stride") == stride
+        path = tmp_path / "final.toml"
+        path.write_text(final_suite([tried(4, 1.0, model="gru", stride=stride, **LM)], search="s", name="f", seeds=1))
+        assert {run.burn_in: run.samples_apart for run in expand(path)} == expected
+        assert {run.seq_len for run in expand(path)} == {12}
+
+
+def test_where_lm_prefers_m_zero_the_best_other_m_of_the_same_n_stands_beside():
+    runs = [tried(m, val, seq_len=n, **LM) for n, m, val in ((12, 0, 1.0), (12, 4, 3.0), (12, 9, 2.0), (16, 4, 1.1))]
+    (group,) = suite_of(runs)["groups"]
+    assert (group["seq_len"], group["burn_in"]) == (12, [0, 9])
+
+
+def test_a_model_in_closed_form_has_one_group_whatever_its_optimiser():
+    fir = {"model": "fir", "where": {"engine": "closed_form"}}
+    (group,) = suite_of([tried(0, 1.0, **fir), tried(0, 2.0, optimiser="lm", **fir)])["groups"]
+    assert "optimiser" not in group
+
+
 def test_models_in_closed_form_run_once():
     fir = {"model": "fir", "hidden_size": 30, "where": {"engine": "closed_form"}}
     (group,) = suite_of([tried(0, 1.0, **fir), tried(0, 2.0, **(fir | {"hidden_size": 10}))])["groups"]

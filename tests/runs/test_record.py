@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from sysid_tbptt.errors import StoreError
 from sysid_tbptt.runs.record import SCHEMA, Loss, RunRecord, Time, finite
+from sysid_tbptt.training.windows import layout
 from tests.conftest import config_of
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -160,3 +161,36 @@ def test_only_an_lm_run_says_why_it_ended():
     assert '"ended"' not in adam.to_line()
     lm = adam.model_copy(update={"config": config_of(optimiser="lm"), "ended": "converged"})
     assert RunRecord.from_line(lm.to_line()) == lm
+
+
+def scored(n_scored, **fields):
+    return record(metrics={"train": {"n_scored": n_scored}}, provenance={"data": {"n_init": 5}}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("changes", "lengths", "regime"),
+    [
+        ({"optimiser": "lm", "seq_len": 30, "burn_in": 0}, (30,), "bptt"),
+        ({"optimiser": "lm", "seq_len": 30, "burn_in": 9}, (30, 30), "bptt"),
+        ({"optimiser": "lm", "seq_len": 20, "burn_in": 0}, (30,), "stateless"),
+        ({"optimiser": "lm", "seq_len": 29, "burn_in": 0}, (30, 29), "stateless"),
+        ({"optimiser": "lm", "seq_len": 12, "burn_in": 3}, (30,), "stateless"),
+        ({"seq_len": 20, "burn_in": 0, "stride": 20}, (30,), "stateless"),
+        ({"seq_len": 30, "burn_in": 0}, (30,), "bptt"),
+    ],
+    ids=str,
+)
+def test_only_windows_of_whole_records_are_full_bptt(changes, lengths, regime):
+    config = config_of(**changes)
+    windows = len(layout(lengths, config.model_copy(update={"batch_size": 1})))
+    assert (
+        scored(sum(lengths) - 5 * len(lengths), config=config, records=len(lengths), windows=windows).regime == regime
+    )
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "engine", "method"),
+    [("adam", "cpu", "gru"), ("lm", "reference", "gru (lm)"), ("lm", "closed_form", "gru"), ("lm", "external", "gru")],
+)
+def test_a_method_is_the_model_and_its_optimiser_unless_that_is_adam(optimiser, engine, method):
+    assert record(config=config_of(model="gru", optimiser=optimiser), engine=engine).method == method

@@ -73,10 +73,11 @@ def files(folder):
         ("cpu", {"validate_every": 10, "patience": 2}),
         ("cpu", {"init_mode": "carry", "seq_len": 16}),
         ("reference", {"horizon": 3}),
+        ("cpu", {"optimiser": "lm", "steps": 4, "warm_steps": 5}),
         ("auto", {"model": "arx", "hidden_size": 2}),
         ("auto", {"learning_rate": 1e30}),
     ],
-    ids=["reference", "validated", "stateful", "forecast", "closed form", "diverged"],
+    ids=["reference", "validated", "stateful", "forecast", "lm", "closed form", "diverged"],
 )
 def test_a_run_gives_the_same_bits_again_and_leaves_the_folder_as_it_was(recorded, results, engine, changes):
     record = recorded(engine, keep_weights=True, **changes)

@@ -133,6 +133,41 @@ def test_what_is_wrong_is_told_by_file_and_line(written, changes, expected):
     assert bool(found.errors) is not expected.startswith("warning")
 
 
+@pytest.fixture(scope="module")
+def of_lm():
+    """The record of a short run of lm."""
+    config = config_of(dataset=DATASET, split="simulated", optimiser="lm", seq_len=20, warm_steps=5, steps=3)
+    return train([config], engine="cpu", workers=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ""),
+        ({"ended": "converged", "steps_done": 2}, ""),
+        ({"ended": "stuck", "steps_done": 0}, ""),
+        ({"ended": "converged", "steps_done": 4}, "4 steps, expected 3 of its config"),
+        ({"ended": "budget", "steps_done": 2}, "2 steps, expected 3 of its config"),
+        ({"ended": "patience", "steps_done": 2}, "ended 'patience', and its config has no patience"),
+        ({"ended": None}, "key 'ended' is missing"),
+        (
+            {"status": "diverged", "reason": "loss"},
+            "ended 'budget', which only a run of optimiser 'lm' that ended well",
+        ),
+    ],
+    ids=str,
+)
+def test_the_end_of_an_lm_run_goes_with_its_steps(of_lm, tmp_path, changes, expected):
+    Store(tmp_path).save(of_lm.model_copy(update={"ended": "budget", "steps_done": 3} | changes))
+    found = [str(finding) for finding in check(record_files([tmp_path])).errors]
+    assert len(found) == bool(expected)
+    assert expected in "".join(found)
+
+
+def test_a_reason_to_end_of_another_optimiser_is_a_fault(written):
+    assert "ended 'stuck', which only a run of optimiser 'lm'" in "".join(said(written(ended="stuck")))
+
+
 def forecast_of(results, **windows):
     """The file of a run of forecasts, as the harness writes it."""
     fields = {"dataset": DATASET, "split": load_dataset(DATASET).split, "model": "gru", "hidden_size": 4}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 import pandas as pd
@@ -14,6 +15,9 @@ NOTE = (
     "Mean training loss of each block of steps, over the scored steps m+1 to N of a batch, so that losses of different "
     "m cover different steps; more than one seed: median, band from least to largest. Where runs diverged a line ends."
 )
+STEP, ITERATION = "optimiser step", "iteration"
+OF_LM = "Over iterations of lm: the loss over the scored steps of all windows, after each iteration."
+"""What the note of a page says where it shows some."""
 GRID = Grid(columns=4, height=1.75)
 
 LOOKS = {
@@ -32,7 +36,11 @@ def pages(runs: pd.DataFrame) -> list[Page]:
     blocks: dict[tuple[object, ...], list[Panel]] = {}
     for key, part, _ in studies:
         blocks.setdefault(groups.block(key), []).append(_panel(groups.title(key, keys), part))
-    return paged(list(blocks.values()), GRID)
+    return [_noted(page) for page in paged(list(blocks.values()), GRID)]
+
+
+def _noted(page: Page) -> Page:
+    return replace(page, note=OF_LM) if any(panel.x_label == ITERATION for panel in page.panels) else page
 
 
 def _panel(title: str, part: pd.DataFrame) -> Panel:
@@ -42,7 +50,7 @@ def _panel(title: str, part: pd.DataFrame) -> Panel:
     m_of = {f"m* ({rule})": m for rule, m in chosen.items()} | {"m = 0": 0, "largest m": max(by_m)}
     return Panel(
         title=f"{title}\n{groups.told_m(chosen)}",
-        x_label="optimiser step",
+        x_label=ITERATION if (part["optimiser"] == "lm").any() else STEP,
         y_label="training loss [-]",
         lines=tuple(
             _curve(_label(name, m_of[name], int(part["seq_len"].iloc[0])), by_m[m_of[name]], look)

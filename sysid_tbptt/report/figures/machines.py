@@ -16,11 +16,20 @@ FULL = "full BPTT"
 
 
 def machines(runs: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
-    """The runs of each model and machine, one row a run; those with a budget in epochs stand together."""
+    """The runs of each model and machine, one row a run; those with a budget in epochs stand together.
+
+    Runs that vary m and N together, with the same N - m, are left out: they are no comparison of N.
+    """
     once = runs.drop_duplicates("run_id")
     once = once[once["regime"].isin(REGIMES)]
     once = once.assign(budgets=once["budget"].mask(once["budget"].str.endswith("epochs"), "epochs"))
-    return groups.grouped(once, [*groups.MODEL, *MACHINE, "budgets"])
+    found = groups.grouped(once, [*groups.MODEL, *MACHINE, "budgets"])
+    return ((key, part) for key, part in found if not _of_one_span(part))
+
+
+def _of_one_span(runs: pd.DataFrame) -> bool:
+    """Whether N varies, and N - m does not."""
+    return runs["seq_len"].nunique() > 1 and (runs["seq_len"] - runs["burn_in"]).nunique() == 1
 
 
 def kinds(key: Key, part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -43,11 +43,11 @@ def rows(studies: Iterable[Study]) -> pd.DataFrame:
     ``change`` is that of the median relative to m = 0; ``spread`` is missing with one seed, and infinite where a run
     diverged.
     """
-    table = pd.DataFrame([row for study in studies for row in _rows(study)], columns=COLUMNS)
+    table = pd.DataFrame([row for study in studies for row in _rows(study)], columns=[*COLUMNS, "optimiser"])
     if len(table):
-        table["p_holm"] = table.groupby("model")["p"].transform(holm)
+        table["p_holm"] = table.groupby(["model", "optimiser"])["p"].transform(holm)
         table["verdict"] = [verdict(*pair) for pair in zip(table["change"], table["p_holm"], strict=True)]
-    return table
+    return table[COLUMNS]
 
 
 def _rows(study: Study) -> Iterator[dict[str, Any]]:

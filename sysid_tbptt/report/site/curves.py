@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...config import RETRAIN
+from ...config import RETRAIN, method
 from ...runs.choice import validation_error
 from ...runs.record import RunRecord
 from ..figures import groups
@@ -18,7 +18,7 @@ from .runs import Json, Runs, rounded
 from .titles import first_suite_first, titles
 
 TEST = ["suite", *DATA, "test_set", "channel"]
-LINE = [*NETWORK, *WINDOWS]
+LINE = [*NETWORK, "optimiser", *WINDOWS]
 LEVELS = {"stateful": stateful, "full BPTT": lambda runs, line: bptt(runs, line["budget"])}
 """What stands beside a line, at no m: how it is found among the runs of the same model."""
 
@@ -81,6 +81,7 @@ def _line(key: groups.Key, points: pd.DataFrame, others: pd.DataFrame | None, ru
     val = points["val"].to_numpy()
     chosen = int(val.argmin())
     return {name: key[name] for name in LINE} | {
+        "model": method(key["model"], key["optimiser"]),
         "m": points["burn_in"].tolist(),
         **{name: [rounded(value) for value in points[name].tolist()] for name in ("rmse", "low", "high")},
         "runs": [runs.numbers(run_ids) for run_ids in points["run_ids"]],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ...config import method
 from ...runs.record import PREDICTIONS, RunRecord
 from .cells import cell, count, percent, probability, seconds, significant
 from .runs import Json, Runs
@@ -47,21 +48,21 @@ def panels(board: Json) -> list[Json]:
 
 
 def _row(row: Json, title: Title, order: int) -> Json:
-    unit = row["unit"]
+    unit, named = row["unit"], method(row["model"], row["optimiser"])
     no_windows = row["regime"] in ("closed_form", "external")  # so that there is nothing to leave out
     known = row if row["regime"] != "external" else row | dict.fromkeys(_OF_TRAINING)
     return {
         "dataset": title.dataset,
         "test": title.test,
         "protocol": title.protocol,
-        "title": f"{row['model']}: {title}",
+        "title": f"{named}: {title}",
         "test_set": row["test_set"],
         "channel": row["channel"],
         "order": order,
         "first": row["rank"] == 1,
         "rank": count(row["rank"]),
         "par": f"p = {probability(row['p_first_holm'])}" if row["rank"] > 1 and row["p_first_holm"] > SURE else "",
-        "model": row["model"],
+        "model": named,
         "flags": list(_flags(row)),
         "unit": unit,
         **{name: count(known[name]) for name in (*_OF_TRAINING, "seeds")},

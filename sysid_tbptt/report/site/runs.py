@@ -50,6 +50,7 @@ class Runs:
             "train_s": rounded(record.time.train_s),
             "made": made,
             "file": self._store.path(record.config).relative_to(self._store.root).as_posix(),
+            **({"ended": record.ended} if record.ended else {}),
             "rmse": {name: [rounded(value) for value in part["rmse"]] for name, part in parts.items() if part},
         }
 

@@ -18,11 +18,11 @@ from .titles import first_suite_first, titles
 STRETCHES = 500
 """Longer records keep of so many stretches the least and the largest sample of each signal."""
 
-FIELDS = ("suite", "dataset", "split", "model", "hidden_size", "seq_len", "burn_in")
+FIELDS = ("suite", "dataset", "split", "hidden_size", "seq_len", "burn_in")
 
 
 def simulations(store: Store, runs: Runs) -> list[Json]:
-    """One entry a test set and channel of the runs that have predictions on disk, of each model the one with the least
+    """One entry a test set and channel of the runs that have predictions on disk, of each method the one with the least
     validation error.
 
     Raises:
@@ -42,6 +42,7 @@ def _of_run(store: Store, record: RunRecord, runs: Runs) -> Iterator[Json]:
         for channel, unit in enumerate(prediction.unit):
             yield {
                 **{name: getattr(config, name) for name in FIELDS},
+                "model": record.method,
                 "revision": str((record.provenance.get("data") or {}).get("revision", ""))[:12],
                 "test_set": prediction.test_set,
                 "channel": channel,

@@ -91,7 +91,8 @@ class ReferenceLeastSquares:
 
     def validation_mse(self, weights: Weights) -> float:
         self._put(weights)
-        return validation_mse(module_simulator(self.module), self.job.val, self.job.config.init_outputs)
+        job = self.job
+        return validation_mse(module_simulator(self.module), job.val, job.config.init_outputs, job.n_init)
 
     def _put(self, weights: Weights) -> None:
         """Gives the module these weights."""

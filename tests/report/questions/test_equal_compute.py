@@ -16,7 +16,7 @@ from sysid_tbptt.report.questions.equal_compute import (
     SECOND,
 )
 from sysid_tbptt.report.studies import studies
-from tests.report.made_up import record, study
+from tests.report.made_up import LM, record, study
 
 
 def rows(*records):
@@ -174,3 +174,9 @@ def test_it_reads_as_n_m_and_samples():
     found = equal_compute.readable(rows(*window(12, {0: 2.0, 5: 1.0})))
     assert found["first"].tolist() == ["N 12, m 5 of 2, 2.88e-06 G"]
     assert found["error"].tolist() == ["2.00"]
+
+
+def test_studies_of_lm_are_not_compared_by_their_samples():
+    adam, lm = ([*study(**of), *study(seq_len=24, **of)] for of in ({}, LM))
+    assert rows(*lm).empty
+    assert rows(*adam, *lm).equals(rows(*adam))

@@ -8,7 +8,7 @@ from sysid_tbptt.report.frame import frame
 from sysid_tbptt.report.questions import seed_spread
 from sysid_tbptt.report.questions.seed_spread import APART, NO_EFFECT, ONE_SEED, OVERLAP
 from sysid_tbptt.report.studies import studies
-from tests.report.made_up import record, study
+from tests.report.made_up import LM, record, study
 
 
 def rows(*records):
@@ -89,3 +89,13 @@ def test_it_reads_as_median_and_range():
     found = seed_spread.readable(rows(*two([0.04, 0.05, 0.09], [0.01, 0.02, 0.03])))
     assert found["at m = 0"].tolist() == ["5.000 (4.000 to 9.000)"]
     assert found["change %"].tolist() == ["-60.0"]
+
+
+def test_what_lm_shows_changes_no_corrected_p_of_adam():
+    errors = [4.0, 5.0, 9.0, 6.0, 7.0, 8.0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    adam = two(*errors)
+    lm = [
+        run.model_copy(update={"run_id": f"lm-{run.run_id}", "config": run.config.model_copy(update=LM)})
+        for run in adam
+    ]
+    assert rows(*adam, *lm)["p_holm"].tolist() == 2 * rows(*adam)["p_holm"].tolist()

@@ -28,7 +28,7 @@ const provenance = (() => {
     const rmse = (run, name) => text(run.rmse[name] && (place ? [run.rmse[name][place.channel]] : run.rmse[name]).map(short).join(", "));
     const rows = runs.map((run) => {
       const link = element("a", run.id, { href: encodeURI(`../${run.file}`), title: "the records file that holds this run" });
-      const status = run.reason ? `${run.status}: ${run.reason}` : run.status;
+      const status = [run.status, run.reason ?? run.ended].filter(Boolean).join(": ");
       const words = [run.seed, status, rmse(run, "val"), rmse(run, place?.test_set), `${short(run.train_s)} s`, run.engine, run.made];
       return element("tr", [element("td", link), ...words.map((word) => element("td", text(word)))]);
     });
