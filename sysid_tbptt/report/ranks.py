@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -54,7 +56,7 @@ def standings(board: pd.DataFrame) -> list[Standing]:
 
 def _standing(suite: str, split: str, part: pd.DataFrame) -> Standing:
     errors = part.pivot(index=TEST, columns=["model", "optimiser"], values="rmse")
-    errors.columns = pd.Index([method(*pair) for pair in errors.columns], name="model")
+    errors = errors.set_axis(_names(errors.columns), axis="columns")
     everywhere = errors.dropna(axis="columns")
     n, k = everywhere.shape
     if k < LEAST or n < LEAST:
@@ -62,3 +64,10 @@ def _standing(suite: str, split: str, part: pd.DataFrame) -> Standing:
         return Standing(suite, split, None, reason, ())
     left_out = tuple(str(model) for model in errors.columns.difference(everywhere.columns))
     return Standing(suite, split, ranking(everywhere), "", left_out, " ".join(told(part["optimiser"])))
+
+
+def _names(methods: Iterable[Any]) -> list[str]:
+    """The names of pairs of model and optimiser; with all optimisers where a model is named as another's method."""
+    methods = list(methods)
+    names = [method(*pair) for pair in methods]
+    return names if len(set(names)) == len(names) else [f"{model} ({optimiser})" for model, optimiser in methods]

@@ -118,7 +118,7 @@ def test_records_of_one_test_set_may_differ_in_their_channels():
     scores = {"mse_scaled": 1.0, "rmse": [1.0, 2.0], "unit": ["V", "V"]}
     wide = wide.model_copy(update={"metrics": wide.metrics | {"test": {"test": scores}}})
     (contest,) = contests([wide, narrow])
-    (setting,) = contest.models["lstm"]
+    (setting,) = contest.methods["lstm", "adam"]
     assert errors(setting, "test", 1) == {0: 2.0}
 
 

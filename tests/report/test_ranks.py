@@ -142,3 +142,11 @@ def test_the_diagram_has_lm_as_a_method_of_its_own(drawable, tmp_path):
     lm = runs(dict.fromkeys(TESTS, (0.5,)), models=["gru"], optimiser="lm")
     (svg,) = (path for path in plots.write_ranks(runs() + lm, tmp_path) if path.suffix == ".svg")
     assert "gru (lm) (1.00)" in svg.read_text()
+
+
+def test_predictions_that_are_named_as_a_method_of_lm_are_another_method(drawable, tmp_path):
+    of = dict.fromkeys(TESTS, (0.5,))
+    given = [run.model_copy(update={"engine": "predictions"}) for run in runs(of, models=["gru (lm)"])]
+    records = [*runs(), *runs(of, models=["gru"], optimiser="lm"), *given]
+    assert only(records).ranking.ranks.index.is_unique
+    assert len(plots.write_ranks(records, tmp_path)) == 3
