@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..runs.choice import validation_error
-from ..runs.record import RunRecord
+from ..runs.record import RunRecord, Time
 from ..runs.store import Store
 from .contests import PROTOCOL, Contest, Entry, Errors, contests, entry, errors, paired
 from .frame import budget_in_words, setting_in_words
@@ -22,7 +22,7 @@ COLUMNS = [
     *("dataset", "split", "test_set", "rank", "model", "optimiser", "hidden_size", "seq_len", "burn_in"),
     *("rmse", "rmse_low", "rmse_high", "unit", "seeds", "best_seed", "rmse_best_seed"),
     *("rmse_m0", "rmse_m0_low", "rmse_m0_high", "effect", "p_m0", "p_m0_holm", "p_first", "p_first_holm"),
-    *("worse_than_mean", "validation", "chosen", "parameters", "train_s", "not_ok"),
+    *("worse_than_mean", "validation", "chosen", "parameters", "train_cpu_s", "not_ok"),
     *("suite", "channel", "setting", "budget", "regime"),
     *("batch_size", "init_outputs", "n_init", "n_scored", "engine", "protocol", "revision", "run_ids"),
 ]
@@ -60,7 +60,7 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
     paired test against the first of the same test set, Holm-corrected within it. ``worse_than_mean`` tells whether the
     error is above that of the training mean as a prediction. ``validation`` is the median validation error of the
     setting, missing where it is not known or not finite; ``chosen`` tells which method of the protocol has the least,
-    the first of equals. ``train_s`` is the median of the seconds of training, missing where the runs are of several
+    the first of equals. ``train_cpu_s`` is the median of the processor seconds of training, missing where the runs are of several
     devices. ``run_ids`` are those of all records behind the row, the ones at burn_in=0 last.
 
     Suites, splits, data revisions and init windows are never ranked together.
@@ -98,7 +98,7 @@ def _about(entry: Entry) -> dict[str, Any]:
         "regime": records[0].regime,
         "validation": entry.chosen.validation if entry.chosen.validation < inf else nan,
         "parameters": max(record.parameters for record in records),
-        "train_s": _train_s(records),
+        "train_cpu_s": _train_cpu_s(records),
         "not_ok": sum(record.status != "ok" for record in records),
         "engine": once(record.engine for record in records),
         "protocol": once((record.provenance.get("data") or {}).get("protocol") for record in records),
@@ -106,10 +106,15 @@ def _about(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _train_s(records: Sequence[RunRecord]) -> float:
+def _train_cpu_s(records: Sequence[RunRecord]) -> float:
     """The median; missing where several devices took it."""
     devices = {record.provenance.get("device") for record in records} - {None, ""}
-    return nan if len(devices) > 1 else float(np.median([record.time.train_s for record in records]))
+    return nan if len(devices) > 1 else float(np.median([_cpu_s(record.time) for record in records]))
+
+
+def _cpu_s(time: Time) -> float:
+    """Processor seconds of the training; of the wall clock where these are not known."""
+    return time.train_cpu_s or time.train_s
 
 
 def _scores(entry: Entry, test_set: str, channel: int, of_seeds: Errors) -> dict[str, Any]:

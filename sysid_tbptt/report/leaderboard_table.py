@@ -79,7 +79,7 @@ def _shown(row: _Row) -> dict[str, str]:
         "p": p_value(row["p_m0"]),
         "p Holm": p_value(row["p_m0_holm"]),
         "parameters": str(row["parameters"]),
-        "training, s": significant(row["train_s"], 3),
+        "training, CPU s": significant(row["train_cpu_s"], 3),
         "seeds": str(row["seeds"]),
         "remarks": "; ".join(_remarks(row)),
     }
@@ -95,7 +95,7 @@ def _unknown(row: _Row) -> Iterator[str]:
     if row["regime"] == "external":
         yield from ("H", "N", "parameters")
     if row["engine"] == PREDICTIONS:
-        yield "training, s"
+        yield "training, CPU s"
 
 
 def _remarks(row: _Row) -> Iterator[str]:

@@ -146,7 +146,7 @@ def test_median_interval_and_best_seed_by_validation():
     assert (row["rmse"], row["seeds"]) == (2.5, 4)
     assert (row["rmse_low"], row["rmse_high"]) == median_interval(errors)
     assert (row["best_seed"], row["rmse_best_seed"]) == (2, 5.0)
-    assert (row["parameters"], row["train_s"], row["n_init"], row["n_scored"]) == (9, 2.0, 5, 95)
+    assert (row["parameters"], row["train_cpu_s"], row["n_init"], row["n_scored"]) == (9, 2.0, 5, 95)
     assert (row["protocol"], row["revision"], row["engine"]) == ("cut r", "r", "cpu")
 
 
@@ -164,9 +164,9 @@ def test_seconds_of_several_devices_have_no_median():
     runs = seeds([1.0, 2.0, 3.0])
     for record, device in zip(runs, ("a chip", None, "a chip"), strict=True):
         record.provenance["device"] = device
-    assert rows(runs)[0]["train_s"] == 2.0
+    assert rows(runs)[0]["train_cpu_s"] == 2.0
     runs[1].provenance["device"] = "another"
-    assert isnan(rows(runs)[0]["train_s"])
+    assert isnan(rows(runs)[0]["train_cpu_s"])
 
 
 WITH_M, WITHOUT = (1.0, 2.0, 3.5, 4.0, 2.5, 1.5), (2.0, 3.9, 6.0, 9.0, 5.0, 4.0)

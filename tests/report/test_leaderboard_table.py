@@ -39,7 +39,7 @@ def test_every_number_of_a_row():
         "p": "0.031",
         "p Holm": "0.031",
         "parameters": "9",
-        "training, s": "2.00",
+        "training, CPU s": "2.00",
         "seeds": "6",
         "remarks": "chosen by validation",
     }
@@ -74,7 +74,7 @@ def test_what_was_not_trained_on_windows_has_no_burn_in(engine):
 def test_of_what_was_not_trained_here_no_training_is_told(engine, seconds):
     table = table_of(run(1.0), run(2.0, model="mine", burn_in=0).model_copy(update={"engine": engine}))
     row = shown(table)["mine"]
-    assert [row[name] for name in ("H", "N", "parameters", "training, s")] == ["–", "–", "–", seconds]
+    assert [row[name] for name in ("H", "N", "parameters", "training, CPU s")] == ["–", "–", "–", seconds]
     (settings,) = (note for note in table.notes if note.startswith("Settings: "))
     assert settings.endswith("; mine: not trained by this suite")
 
@@ -84,7 +84,7 @@ def test_training_on_several_devices_is_not_told_but_why():
     for record, device in zip(runs, ("a chip", "another"), strict=True):
         record.provenance["device"] = device
     table = table_of(runs)
-    assert shown(table)["lstm"]["training, s"] == "–"
+    assert shown(table)["lstm"]["training, CPU s"] == "–"
     assert "missing where the runs are of several devices" in table.notes[0]
 
 

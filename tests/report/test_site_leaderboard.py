@@ -30,7 +30,7 @@ def test_every_number_is_that_of_the_frame(shown):
     table, frame, _ = shown(*seeds(), *seeds(2.0, model="gru"), *seeds(3.0, dataset="other"))
     assert len(table["rows"]) == len(frame) == 3
     columns = {"rmse": "rmse", "rmse_m0": "rmse_m0", "effect": "effect", "p": "p_m0_holm", "best": "rmse_best_seed"}
-    columns |= {name: name for name in ("rank", "hidden_size", "seq_len", "burn_in", "seeds", "parameters", "train_s")}
+    columns |= {name: name for name in ("rank", "hidden_size", "seq_len", "burn_in", "seeds", "parameters", "train_cpu_s")}
     for row, expected in zip(table["rows"], frame.to_dict("records"), strict=True):
         for cell, column in columns.items():
             assert row[cell].order == expected[column], cell
@@ -94,7 +94,7 @@ def test_of_what_was_not_trained_here_no_training_is_told(shown, engine):
     (row,) = shown(record(0, 1.0, 1.0, 1.0, model="mine").model_copy(update={"engine": engine}))[0]["rows"]
     names = ("rmse_m0", "effect", "hidden_size", "seq_len", "burn_in", "parameters")
     assert {name: row[name].shown for name in names} == dict.fromkeys(names, "–")
-    assert row["train_s"].missing is (engine == "predictions")
+    assert row["train_cpu_s"].missing is (engine == "predictions")
 
 
 def test_the_only_test_set_channel_and_revision_are_not_named():

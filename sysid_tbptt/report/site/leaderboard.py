@@ -74,7 +74,7 @@ def _row(row: Json, title: Title, order: int) -> Json:
         "p": cell(row["p_m0_holm"], probability),
         "best": cell(row["rmse_best_seed"], significant),
         "best_seed": "" if pd.isna(row["best_seed"]) else f"seed {row['best_seed']:.0f}",
-        "train_s": cell(None if row["engine"] == PREDICTIONS else row["train_s"], seconds),
+        "train_cpu_s": cell(None if row["engine"] == PREDICTIONS else row["train_cpu_s"], seconds),
         "told": [_told(row, "rmse", unit), _scored(row)],
         "told_m0": [_told(row, "rmse_m0", unit)],
     }
