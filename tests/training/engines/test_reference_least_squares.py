@@ -264,7 +264,7 @@ RESUMED = {
     "buffers and dropout": PARTLY,
     "draws in training": {"model": "tests.training.modules:NoisyTraining"},
     "float64": {"model": "tests.training.modules:InDouble"},
-    "float16": {"model": "tests.training.modules:InHalf", "damping": 10.0, "warm_steps": 0},
+    "float16": {"model": "tests.training.modules:InHalf", "warm_steps": 0},
     "complex": {"model": "tests.training.modules:Complex"},
 }
 
@@ -272,7 +272,7 @@ RESUMED = {
 @pytest.mark.parametrize("changes", RESUMED.values(), ids=RESUMED)
 def test_a_run_resumes_to_the_bit_from_checkpoints_of_both_phases(changes, job, monkeypatch):
     monkeypatch.setattr(reference, "_TURN_SECONDS", -1.0)
-    fields = {"optimiser": "lm", "steps": 4, "warm_steps": 6, "learning_rate": 1e-2, "lengths": (80,)}
+    fields = {"optimiser": "lm", "steps": 4, "warm_steps": 6, "learning_rate": 1e-2, "damping": 10.0, "lengths": (60,)}
     run, states = job(**(fields | changes)), []
     whole = reference.train(run, Control(checkpoint_due=lambda: True, save=lambda state: states.append(copied(state))))
     warm = [state for state in states if any(name.startswith("warm.") for name in state)]
@@ -284,7 +284,7 @@ def test_a_run_resumes_to_the_bit_from_checkpoints_of_both_phases(changes, job, 
 @pytest.mark.parametrize("turns", [2, 6, 8])
 def test_a_run_that_is_stopped_goes_on_to_the_same_bits(turns, job, monkeypatch):
     monkeypatch.setattr(reference, "_TURN_SECONDS", -1.0)
-    run = job(steps=4, warm_steps=6, learning_rate=1e-2, **PARTLY)
+    run = job(steps=4, warm_steps=6, learning_rate=1e-2, damping=10.0, **PARTLY)
     saved, left = {}, iter(range(turns, 0, -1))
     with pytest.raises(Interrupted):
         reference.train(run, Control(stopping=lambda: next(left) == 1, save=saved.update))
