@@ -30,7 +30,9 @@ def test_every_number_is_that_of_the_frame(shown):
     table, frame, _ = shown(*seeds(), *seeds(2.0, model="gru"), *seeds(3.0, dataset="other"))
     assert len(table["rows"]) == len(frame) == 3
     columns = {"rmse": "rmse", "rmse_m0": "rmse_m0", "effect": "effect", "p": "p_m0_holm", "best": "rmse_best_seed"}
-    columns |= {name: name for name in ("rank", "hidden_size", "seq_len", "burn_in", "seeds", "parameters", "train_cpu_s")}
+    columns |= {
+        name: name for name in ("rank", "hidden_size", "seq_len", "burn_in", "seeds", "parameters", "train_cpu_s")
+    }
     for row, expected in zip(table["rows"], frame.to_dict("records"), strict=True):
         for cell, column in columns.items():
             assert row[cell].order == expected[column], cell

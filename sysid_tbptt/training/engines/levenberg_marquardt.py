@@ -136,6 +136,7 @@ class _Run:
             return "stuck"
         model = _Quadratic(normal, self.weights, self.config.ridge)
         before = self.objective(normal.mse, self.weights)
+        negligible, predicted = self.config.tolerance * before, []
         while self.damping <= LARGEST:
             if (step := model.step(self.damping)) is not None:
                 trial = (self.weights + step).astype(self.weights.dtype)
@@ -143,10 +144,11 @@ class _Run:
                 if (after := self.objective(mse, trial)) < before:
                     self.weights, self.damping = trial, max(self.damping / SMALLER, LEAST)
                     return self.moved(mse, (before - after) / before)
-                if model.decrease(step) <= self.config.tolerance * before:
-                    return "converged"
+                predicted.append(model.decrease(step))
+                if predicted[-1] <= negligible:
+                    break
             self.damping *= LARGER
-        return "stuck"
+        return "converged" if predicted and predicted[0] <= negligible else "stuck"
 
     def moved(self, mse: float, decrease: float) -> Ended | None:
         """Notes a step; gives the reason if it is the last."""

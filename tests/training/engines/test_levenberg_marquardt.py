@@ -166,7 +166,7 @@ def test_each_end_is_told_apart(lm):
     worse = iter(range(1000))
     trained = {
         "converged": lm(nonlinear()),
-        "stuck": lm(uphill, tolerance=0),
+        "stuck": lm(uphill),
         "budget": lm(nonlinear(), steps=3),
         "patience": lm(nonlinear(validation=lambda w: next(worse)), patience=4),
         None: lm(Fit(oscillation, lambda w: np.nan * slopes(w), np.array([1.0, 0.2, 2.5]))),
