@@ -60,8 +60,8 @@ def board(records: Iterable[RunRecord]) -> pd.DataFrame:
     paired test against the first of the same test set, Holm-corrected within it. ``worse_than_mean`` tells whether the
     error is above that of the training mean as a prediction. ``validation`` is the median validation error of the
     setting, missing where it is not known or not finite; ``chosen`` tells which method of the protocol has the least,
-    the first of equals. ``train_cpu_s`` is the median of the processor seconds of training, missing where the runs are of several
-    devices. ``run_ids`` are those of all records behind the row, the ones at burn_in=0 last.
+    the first of equals. ``train_cpu_s`` is the median of the processor seconds of training, missing where the runs are
+    of several devices. ``run_ids`` are those of all records behind the row, the ones at burn_in=0 last.
 
     Suites, splits, data revisions and init windows are never ranked together.
     """
