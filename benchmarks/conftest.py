@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import fma_peak
@@ -36,6 +37,13 @@ def pytest_benchmark_update_json(config: pytest.Config, benchmarks: Any, output_
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def timed(work: Callable[[], Any], clock: Callable[[], float] = process_time) -> float:
+    """Seconds of processor time, of all threads unless the clock is of one."""
+    began = clock()
+    work()
+    return clock() - began
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""The same training in JAX: `lax.scan` over time, value and gradient and Adam in one `jit`, on one thread."""
+"""The same training in JAX, on one thread: `lax.scan` over time, value and gradient and Adam in one `jit`.
+
+Also the normal equations of Levenberg-Marquardt, in one `jit`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,11 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from sysid_tbptt.config import RunConfig
 from sysid_tbptt.training.engines.kernels.adam import BETA1, BETA2, EPSILON
+from sysid_tbptt.training.engines.levenberg_marquardt import Normal
 from sysid_tbptt.training.engines.steps import StepQueue
 from sysid_tbptt.training.job import Job
 
@@ -50,21 +56,26 @@ CELLS: dict[str, tuple[Callable[..., tuple[jax.Array, ...]], int]] = {
 """A cell's step, and how many vectors its state has."""
 
 
+def residuals(config: RunConfig, w: Weights, u: jax.Array, y: jax.Array) -> jax.Array:
+    """Of the scored steps of a batch of windows (N, B, ...), or of one window (N, ...)."""
+    cell, n_states = CELLS[config.model]
+    a = u @ w["rnn.weight_ih_l0"].T + w["rnn.bias_ih_l0"]
+    zero = (jnp.zeros((*u.shape[1:-1], config.hidden_size)),) * n_states
+
+    def step(state: tuple[jax.Array, ...], a_t: jax.Array) -> tuple[tuple[jax.Array, ...], jax.Array]:
+        state = cell(w, a_t, state)
+        return state, state[0]
+
+    h = jax.lax.scan(step, zero, a)[1][config.burn_in :]
+    return h @ w["readout.weight"].T + w["readout.bias"] - y[config.burn_in :]
+
+
 def losses(job: Job) -> Iterator[float]:
     """One optimiser step for each loss taken, from the job's weights and batches."""
     config = job.config
-    cell, n_states = CELLS[config.model]
 
     def loss(w: Weights, u: jax.Array, y: jax.Array) -> jax.Array:
-        a = u @ w["rnn.weight_ih_l0"].T + w["rnn.bias_ih_l0"]
-        zero = (jnp.zeros((u.shape[1], config.hidden_size)),) * n_states
-
-        def step(state: tuple[jax.Array, ...], a_t: jax.Array) -> tuple[tuple[jax.Array, ...], jax.Array]:
-            state = cell(w, a_t, state)
-            return state, state[0]
-
-        h = jax.lax.scan(step, zero, a)[1][config.burn_in :]
-        return jnp.mean(jnp.square(h @ w["readout.weight"].T + w["readout.bias"] - y[config.burn_in :]))
+        return jnp.mean(jnp.square(residuals(config, w, u, y)))
 
     @jax.jit
     def update(w: Weights, m: Weights, v: Weights, k: int, u: jax.Array, y: jax.Array, starts: jax.Array) -> Any:
@@ -84,3 +95,28 @@ def losses(job: Job) -> Iterator[float]:
         k += 1
         value, w, m, v = update(w, m, v, float(k), u, y, queue.take(1).starts[0])
         yield float(value)
+
+
+def normal_equations(job: Job) -> Callable[[], Normal]:
+    """The normal equations of the job's windows at its initial weights: `jacfwd` of a window under `vmap`."""
+    u, y = (jnp.stack([array[start : start + job.config.seq_len] for start in job.starts]) for array in (job.u, job.y))
+    initial = job.weights()
+    ends = np.cumsum([array.size for array in initial.values()])[:-1]
+
+    def of_window(weights: jax.Array, u: jax.Array, y: jax.Array) -> jax.Array:
+        parts = zip(initial.items(), jnp.split(weights, ends), strict=True)
+        return residuals(job.config, {name: part.reshape(array.shape) for (name, array), part in parts}, u, y).ravel()
+
+    @jax.jit
+    def means(weights: jax.Array, u: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
+        J, r = (jax.vmap(f, (None, 0, 0))(weights, u, y) for f in (jax.jacfwd(of_window), of_window))
+        J, r = J.reshape(r.size, -1), r.ravel()
+        return J.T @ J / r.size, r @ J / r.size, r @ r / r.size
+
+    weights = jnp.concatenate([array.ravel() for array in initial.values()])
+
+    def normal() -> Normal:
+        matrix, gradient, mse = means(weights, u, y)
+        return Normal(np.asarray(matrix, np.float64), np.asarray(gradient, np.float64), float(mse))
+
+    return normal

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 TRAINING = {
     "cell": "{}",
@@ -36,11 +36,67 @@ FORECASTING = {name: TRAINING[name] for name in ("N", "m", "ms_per_step", "refer
 FORECASTING["peak_memory_mb"] = TRAINING["peak_memory_mb"]
 BPTT = {"cell": "{}", "microseconds_per_sample": "{:.3f}", "ratio": "{:.0f}", "peak_memory_mb": "{:.1f}"}
 SIMULATION = {"cell": "{}", "ms_per_40k_samples": "{:.2f}", "ratio": "{:.1f}"}
+LM = {
+    "cell": "{}",
+    "H": "{}",
+    "parameters": "{}",
+    "threads": "{}",
+    "s_per_iteration": "{:.2f}",
+    "wall_s_per_iteration": "{:.2f}",
+    "normal_s": "{:.2f}",
+    "trial_ms": "{:.1f}",
+    "microseconds_per_sample": "{:.2f}",
+    "gflops": "{:.0f}",
+    "fraction_of_peak": "{:.2f}",
+}
+NORMAL_EQUATIONS = {
+    "cell": "{}",
+    "H": "{}",
+    "peer": "{}",
+    "windows": "{}",
+    "microseconds_per_sample": "{:.2f}",
+    "peer_microseconds_per_sample": "{:.1f}",
+    "ratio": "{:.1f}",
+}
+
+LM_LEGEND = """\
+One run on all windows. `s_per_iteration`: seconds of an iteration, counted as the normal equations, `normal_s`, and 7.1
+trial steps with the solution and the loss, `trial_ms` each; after so many trials, on average, the damping is where it
+was. Validation is not counted. All times are processor times, summed over the threads, except the wall time.
+`microseconds_per_sample`: `normal_s` by the number of scored samples. `gflops` counts the matrix products of the normal
+equations alone: H x H x (columns of W) multiply-adds a step, twice as many in the LSTM, and half the square of the
+Jacobian's columns a scored sample. It is per second of processor time, and `fraction_of_peak` compares it with the peak
+of one core.
+"""
+
+NORMAL_EQUATIONS_LEGEND = """\
+J'J and J'r of the same windows, which must be equal before they are timed. `loops`: forward sensitivities in plain
+loops, compiled by Numba, and J'J by BLAS; `torch`: `torch.func.jvp` under `vmap`; `jax`: `jacfwd` under `vmap` and
+`jit`. `ratio`: the peer's time by the engine's.
+"""
+
+
+class Section(NamedTuple):
+    title: str
+    test: str
+    columns: dict[str, str]
+    legend: str = ""
+
+
 SECTIONS = (
-    ("Beside torch and JAX (scan under jit), one run each (B = 100, m = N/2, processor time)", "test_beside_jax", JAX),
-    ("Forecasting (LSTM, 96 units, horizon 96, B = 24, one run at a time)", "test_forecasting", FORECASTING),
-    ("One window over the whole record (N = T = 20000, B = 1)", "test_full_bptt", BPTT),
-    ("Free-run simulation of 40000 samples", "test_simulation", SIMULATION),
+    Section(
+        "Beside torch and JAX (scan under jit), one run each (B = 100, m = N/2, processor time)", "test_beside_jax", JAX
+    ),
+    Section("Forecasting (LSTM, 96 units, horizon 96, B = 24, one run at a time)", "test_forecasting", FORECASTING),
+    Section("One window over the whole record (N = T = 20000, B = 1)", "test_full_bptt", BPTT),
+    Section("Free-run simulation of 40000 samples", "test_simulation", SIMULATION),
+    Section("Levenberg-Marquardt (official Wiener-Hammerstein, N = 400, m = 100)", "test_lm_iteration", LM, LM_LEGEND),
+    Section(
+        "Normal equations on some of these windows (one thread, processor time)",
+        "test_normal_equations",
+        NORMAL_EQUATIONS,
+        NORMAL_EQUATIONS_LEGEND,
+    ),
 )
 
 LEGEND = """\
@@ -69,10 +125,10 @@ def main(path: Path) -> None:
         THREADS,
         scaling(measured),
     ]
-    for title, test, columns in SECTIONS:
-        if rows(test, measured):
-            parts += [f"## {title}", table(test, columns, measured)]
-    path.with_suffix(".md").write_text("\n\n".join(part.strip() for part in parts) + "\n")
+    for section in SECTIONS:
+        if rows(section.test, measured):
+            parts += [f"## {section.title}", section.legend, table(section.test, section.columns, measured)]
+    path.with_suffix(".md").write_text("\n\n".join(part.strip() for part in parts if part) + "\n")
 
 
 def machine(measured: dict[str, Any]) -> str:

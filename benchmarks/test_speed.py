@@ -9,14 +9,14 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pytest
 import reference_path
 import torch
-from conftest import SAMPLES, cores
+from conftest import SAMPLES, cores, timed
 
 from sysid_tbptt.training.engines import cpu, reference
 from sysid_tbptt.training.engines.kernels.shapes import BatchShape
@@ -189,13 +189,6 @@ def round_steps(run: Callable[[int], Job]) -> int:
     """Steps that fill a round."""
     tried = run(10)
     return max(1, round(ROUND_SECONDS / timed(lambda: cpu.train(tried, Control())) * tried.config.steps))
-
-
-def timed(work: Callable[[], Any]) -> float:
-    """Seconds of processor time."""
-    began = process_time()
-    work()
-    return process_time() - began
 
 
 def flops(job: Job) -> float:
