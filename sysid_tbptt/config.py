@@ -97,8 +97,8 @@ class RunConfig(BaseModel):
         default=None,
         ge=1,
         le=WHOLE_NUMBER,
-        description="samples from the start of one subsequence to the next; none: 1, and for lm N - m, so that each "
-        "sample is scored once",
+        description="samples from the start of one subsequence to the next; none: 1, and for lm N - m, so that no "
+        "sample is scored twice",
     )
     init_outputs: int = Field(
         default=0,
