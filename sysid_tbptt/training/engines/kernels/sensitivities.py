@@ -10,6 +10,7 @@ one product gives J'J and J'r.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from .packing import Parameters
 from .products import combine, preactivate, read_out, read_out_sensitivities
 from .rows import copy_rows, empty, fill_rows
 from .shapes import SequenceShape
-from .simd import LANES, flush_denormals, load, restore_denormals, splat, store
+from .simd import LANES, flush_denormals, load, load_from, restore_denormals, splat, store
 
 BLOCK = 128
 """Rows of the Jacobian that are kept, unless one step has more outputs."""
@@ -32,12 +33,14 @@ BLOCK = 128
 class Table(NamedTuple):
     """The columns of the Jacobian: the numbers of W row by row, those of the read-out, and the residual.
 
-    Two biases that are only ever added share a column. A row of ``segments`` is one row of W: its gate, its unit, its
-    first column in the Jacobian, and the first and the number of its columns of z. ``places`` (P,) gives the column of
-    each of torch's parameters, ``recurrent`` the number of columns of W, ``n`` the number of all.
+    Two biases that are only ever added share a column. A row of ``pieces`` is what one panel of 16 columns has of one
+    row of W: its gate, its unit, the panel, and the place in ``Work.z`` of the panel's first lane. The same row of
+    ``masks`` has ones in the lanes of the piece and zeros in the others. ``places`` (P,) gives the column of each of
+    torch's parameters, ``recurrent`` the number of columns of W, ``n`` the number of all.
     """
 
-    segments: np.ndarray
+    pieces: np.ndarray
+    masks: np.ndarray
     places: np.ndarray
     recurrent: int
     n: int
@@ -46,21 +49,37 @@ class Table(NamedTuple):
 def table(parameters: Parameters) -> Table:
     """The columns for the parameters of a shape."""
     shape, first, second = parameters.shape, *parameters.matrix
-    segments, places, column = [], np.zeros(parameters.n + 1, np.int64), 0
+    pieces, masks, places, column = [], [], np.zeros(parameters.n + 1, np.int64), 0
     for gate, gates, z, count in shape.blocks():
         for row in range(gate * shape.H, (gate + gates) * shape.H):
-            segments.append((row // shape.H, row % shape.H, column, z, count))
+            for panel, first_lane, mask in _in_panels(column, count):
+                pieces.append((row // shape.H, row % shape.H, panel, LANES + z + first_lane))
+                masks.append(mask)
             for index in (first, second):
                 places[index[row, z : z + count]] = np.arange(column, column + count)
             column += count
     places[parameters.readout] = column + np.arange(parameters.readout.size).reshape(parameters.readout.shape)
     return Table(
-        np.array(segments, np.int64), places[: parameters.n].copy(), column, column + parameters.readout.size + 1
+        np.array(pieces, np.int64),
+        np.array(masks, np.float32),
+        places[: parameters.n].copy(),
+        column,
+        column + parameters.readout.size + 1,
     )
 
 
+def _in_panels(column: int, count: int) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Each panel that has some of these columns: its first lane, counted from the first column, and their lanes."""
+    for panel in range(column // LANES, (column + count - 1) // LANES + 1):
+        lanes = LANES * panel + np.arange(LANES) - column
+        yield panel, int(lanes[0]), (lanes >= 0) & (lanes < count)
+
+
 class Work(NamedTuple):
-    """A thread's memory: S by panels of 16 columns, one panel of it before a step, M, z, the Jacobian, the sums."""
+    """A thread's memory: S by panels of 16 columns, one panel of it before a step, M, z, the Jacobian, the sums.
+
+    16 zeros stand before z and after it.
+    """
 
     S: np.ndarray
     before: np.ndarray
@@ -79,7 +98,7 @@ def allocate(shape: SequenceShape, columns: Table) -> Work:
         S=empty(recurrent * cells * shape.H),
         before=empty(shape.H),
         M=empty(cells * shape.H * shape.units),
-        z=np.zeros(shape.columns, np.float32),
+        z=np.zeros(LANES + shape.columns + LANES, np.float32),
         J=empty(panels * max(BLOCK, shape.n_y)),
         sums=np.zeros((panels * LANES, panels * LANES)),
     )
@@ -191,21 +210,24 @@ def _add_direct(shape: Any, tape: Any, t: int, columns: Any, work: Any) -> None:
     S, z, H, units = work.S, work.z, shape.H, shape.units
     for k in range(shape.columns):
         at = k if k < H else LANES * units + k - H
-        z[k] = tape.z[shape.z_rows * t + at // LANES, at % LANES]
+        z[LANES + k] = tape.z[shape.z_rows * t + at // LANES, at % LANES]
     rows = H + H * (shape.memories > 0)
-    for s in range(len(columns.segments)):
-        gate, unit, column = columns.segments[s, 0], columns.segments[s, 1], columns.segments[s, 2]
-        first, count = columns.segments[s, 3], columns.segments[s, 4]
-        d = tape.a[shape.a_rows * t + gate * units + unit // LANES, unit % LANES]
+    for i in range(len(columns.pieces)):
+        gate, unit = columns.pieces[i, 0], columns.pieces[i, 1]
+        panel, place = columns.pieces[i, 2], columns.pieces[i, 3]
+        row, group, lane = panel * rows + unit, unit // LANES, unit % LANES
+        d = tape.a[shape.a_rows * t + gate * units + group, lane]
         if shape.memories > 0 and gate < 3:
-            of_h = d * tape.dh[unit // LANES, unit % LANES]
-            for k in range(count):
-                row, lane = (column + k) // LANES * rows + unit, (column + k) % LANES
-                S[row, lane] += of_h * z[first + k]
-                S[row + H, lane] += d * z[first + k]
+            _add_piece(S, row, d * tape.dh[group, lane], z, place, columns.masks, i)
+            _add_piece(S, row + H, d, z, place, columns.masks, i)
         else:
-            for k in range(count):
-                S[(column + k) // LANES * rows + unit, (column + k) % LANES] += d * z[first + k]
+            _add_piece(S, row, d, z, place, columns.masks, i)
+
+
+@inlined
+def _add_piece(S: Any, row: int, d: float, z: Any, place: int, masks: Any, i: int) -> None:
+    """Adds d times z in the lanes of a piece. Their product is rounded before the sum, since the mask comes between."""
+    store(S, row, load(S, row) + d * load_from(z, place) * load(masks, i))
 
 
 @compiled

@@ -114,6 +114,17 @@ def load(_: Any, array: types.Type, row: types.Type) -> Any:
 
 
 @intrinsic
+def load_from(_: Any, array: types.Type, place: types.Type) -> Any:
+    """The vector that begins at any number of an array."""
+
+    def emit(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        pointer = emit_pointer(context, builder, sig.args[0], args[0])
+        return emit_load(builder, emit_offset(builder, pointer, args[1]))
+
+    return (vector(array, types.intp), emit) if is_rows(array) else None
+
+
+@intrinsic
 def store(_: Any, array: types.Type, row: types.Type, value: types.Type) -> Any:
     """Puts a vector into a row of an array (rows, 16)."""
 

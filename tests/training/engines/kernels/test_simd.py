@@ -2,7 +2,15 @@ import numpy as np
 from numba import njit
 
 from sysid_tbptt.training.engines.kernels.rows import empty
-from sysid_tbptt.training.engines.kernels.simd import flush_denormals, load, restore_denormals, splat, store, total
+from sysid_tbptt.training.engines.kernels.simd import (
+    flush_denormals,
+    load,
+    load_from,
+    restore_denormals,
+    splat,
+    store,
+    total,
+)
 
 
 @njit
@@ -25,6 +33,18 @@ def test_operators_and_sum():
     expected = [a + b, a - b, a * b, a / b, 1 - 2 * a + b, np.full_like(a, 3)]
     assert np.allclose(out, np.concatenate(expected), rtol=1e-6)
     assert np.isclose(summed, a.sum(dtype=np.float64), rtol=1e-6)
+
+
+@njit
+def copied(numbers, place, out):
+    store(out, 0, load_from(numbers, place))
+
+
+def test_a_vector_begins_at_any_number():
+    numbers, out = np.arange(40, dtype=np.float32), empty(1)
+    for place in (0, 1, 17, 24):
+        copied(numbers, place, out)
+        assert np.array_equal(out[0], numbers[place : place + 16])
 
 
 @njit
