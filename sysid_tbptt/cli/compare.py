@@ -83,8 +83,9 @@ def _trained(options: argparse.Namespace) -> list[Any]:
     if options.name:
         raise ConfigError("--name: only predictions need one; a model is named as TARGET is")
     build = _found(options.target)
-    filters = {"optimiser": ["adam"]} | _filters(options)
-    runs = substitute(options.suite, like=options.like, model=options.target, results=options.results, **filters)
+    runs = substitute(
+        options.suite, like=options.like, model=options.target, results=options.results, **_filters(options)
+    )
     if options.identibench or takes_context(build, options.target):
         return train_themselves(build, runs, model=options.target, results=options.results)
     return train(runs, results=options.results, workers=options.threads, keep_weights=options.keep_weights)
