@@ -31,9 +31,9 @@ from .traces import (
 NAME = "optimum"
 NOTE = (
     "Windows of N = m + the same number of scored steps; medians over the seeds. Left: root of the training loss at "
-    "the end, in standard deviations of the output. Right: free-run simulation of the first test set, after its init "
-    "window. Horizontal: the same network trained by lm on one window over the whole record. Black: λ^m through the "
-    "first point, with λ the rate at which the network trained at the largest m forgets its state."
+    "the end, in standard deviations of the output. Right: free-run simulation of the test set in the title, after its "
+    "init window. Horizontal: the same network trained by lm on one window over the whole record. Black: λ^m through "
+    "the first point, with λ the rate at which the network trained at the largest m forgets its state."
 )
 LOOKS = {
     ("gru", "lm"): Look(BLUE, SOLID, "o"),
