@@ -39,6 +39,10 @@ UNUSED: dict[Optimiser, frozenset[str]] = {
 }
 """Fields that an optimiser does not use, so that they must keep their defaults."""
 
+Ended = Literal["converged", "stuck", "budget", "patience"]
+"""Why an lm run took no further iteration: its loss hardly falls any more; no step of any damping lowers it, although
+its gradient says that one should; the iterations, or the validations without improvement, are used up."""
+
 Schedule = Literal["constant", "step", "cosine"]
 
 

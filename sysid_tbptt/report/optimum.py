@@ -18,7 +18,10 @@ from .frame import DATA, frame
 from .regimes import finished
 
 NETWORK = ["model", "hidden_size", "optimiser"]
-STUDY = ["suite", *DATA, "test_set", *NETWORK, "setting", "budget", "scored"]
+PLACE = ["suite", *DATA, "test_set", *NETWORK]
+"""What runs of one network and test set share, at any m or on one window over the whole record."""
+
+STUDY = [*PLACE, "setting", "budget", "scored"]
 """What the runs of one study share."""
 
 LEAST_POINTS = 3
@@ -47,13 +50,13 @@ def optimum(records: Sequence[RunRecord]) -> pd.DataFrame:
         loss=runs["run_id"].map(losses),
         rmse=[rmse[0] if isinstance(rmse, tuple) else nan for rmse in runs["test_rmse"]],
     )
-    full = dict(list(runs[runs["regime"] == "bptt"].groupby(["suite", *DATA, "test_set", *NETWORK])))
+    full = dict(list(runs[runs["regime"] == "bptt"].groupby(PLACE)))
     windows = runs[(runs["regime"] == "stateless") & (runs["optimiser"] != "ipopt")]
     rows = []
     for key, part in windows.groupby(STUDY):
         if part["burn_in"].nunique() >= LEAST_POINTS and 0 in set(part["burn_in"]):
             place = dict(zip(STUDY, key, strict=True))
-            whole = full.get(tuple(place[name] for name in ["suite", *DATA, "test_set", *NETWORK]))
+            whole = full.get(tuple(place[name] for name in PLACE))
             rows += list(_rows(place, part, whole))
     return pd.DataFrame(rows)
 

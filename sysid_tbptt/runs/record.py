@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ..config import RunConfig, algorithm_version, canonical_json, method
+from ..config import Ended, RunConfig, algorithm_version, canonical_json, method
 from ..errors import StoreError, abridged, complaints, shown
 from ..limits import FILE_NAME, WHOLE_NUMBER
 from .readable import check_metrics, check_provenance
@@ -94,7 +94,7 @@ class RunRecord(BaseModel):
     the last alone; see `sysid_tbptt.training.evaluate.score_records` for the measures and their units. A null is a
     measure that is not defined, such as the R2 of a constant signal. ``records`` is the number of training records
     that give subsequences, ``windows`` that of the subsequences. ``ended`` says why an lm run took no further
-    iteration, see `sysid_tbptt.training.job.Ended`.
+    iteration, see `sysid_tbptt.config.Ended`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -113,7 +113,7 @@ class RunRecord(BaseModel):
     loss: Loss = Loss()
     time: Time = Time()
     optimum: Optimum | None = None
-    ended: Literal["converged", "stuck", "budget", "patience"] | None = None
+    ended: Ended | None = None
     provenance: dict[str, Any] = {}
 
     @property

@@ -28,6 +28,13 @@ def without_outputs(u: Float32[np.ndarray, "T n_u"], n_y: int) -> Float32[np.nda
     return np.concatenate([u, np.zeros((len(u), n_y + 1), np.float32)], axis=1)
 
 
+def first_and_later(
+    u: Float32[np.ndarray, "T n_u"], y: Float32[np.ndarray, "T n_y"], init_outputs: int
+) -> tuple[Float32[np.ndarray, "T n_in"], Float32[np.ndarray, "T n_in"]]:
+    """What is fed at the first ``init_outputs`` steps of a subsequence, and at its later steps."""
+    return (with_outputs(u, y), without_outputs(u, y.shape[1])) if init_outputs else (u, u)
+
+
 def fed(u: Float32[np.ndarray, "T n_u"], y_init: Float32[np.ndarray, "k n_y"]) -> Float32[np.ndarray, "T n_in"]:
     """A whole record, its first k outputs known; the inputs alone where none is."""
     k, n_y = y_init.shape

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from ..config import RunConfig
+from ..config import Ended, RunConfig
 from .inputs import width
 from .windows import BatchOrder
 
@@ -78,11 +78,6 @@ class Optimum:
     y_hat: Float64[np.ndarray, "S N n_y"]
     coercivity: float
     iterations: int
-
-
-Ended = Literal["converged", "stuck", "budget", "patience"]
-"""Why an lm run took no further iteration: its loss hardly falls any more; no step of any damping lowers it, although
-its gradient says that one should; the iterations, or the validations without improvement, are used up."""
 
 
 @dataclass(frozen=True)

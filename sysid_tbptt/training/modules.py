@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from ..errors import ModelError
-from .inputs import fed, with_outputs, without_outputs
+from .inputs import fed, first_and_later
 from .simulator import Simulator
 from .weights import module_with
 
@@ -72,8 +72,7 @@ def window_inputs(
     u: Float32[np.ndarray, "T n_u"], y: Float32[np.ndarray, "T n_y"], seq_len: int, init_outputs: int
 ) -> Callable[[Int64[Tensor, " B"]], Float32[Tensor, "B N n_in"]]:
     """A function that gathers a network's inputs in the windows that begin at given samples."""
+    known, unknown = (windows_view(record, seq_len) for record in first_and_later(u, y, init_outputs))
     if not init_outputs:
-        return windows_view(u, seq_len).__getitem__
-    known = windows_view(with_outputs(u, y), seq_len)
-    unknown = windows_view(without_outputs(u, y.shape[1]), seq_len)
+        return unknown.__getitem__
     return lambda windows: torch.cat([known[windows, :init_outputs], unknown[windows, init_outputs:]], dim=1)

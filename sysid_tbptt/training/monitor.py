@@ -6,8 +6,8 @@ from math import ceil
 
 import numpy as np
 
-from ..config import RunConfig
-from .job import Arrays, Ended, Trained
+from ..config import Ended, RunConfig
+from .job import Arrays, Trained
 
 CURVE_POINTS = 400
 _LAST = 100

@@ -97,3 +97,13 @@ def _apart(setting: str, settings: Sequence[str]) -> str:
 
 def run_ids(*parts: pd.DataFrame) -> frozenset[str]:
     return frozenset(run_id for part in parts for run_id in part["run_id"])
+
+
+def burn_ins(rows: pd.DataFrame) -> tuple[float, ...]:
+    """The values of m, for an axis."""
+    return tuple(float(m) for m in rows["burn_in"])
+
+
+def run_ids_behind(rows: pd.DataFrame) -> frozenset[str]:
+    """The ids in the lists of the column ``run_ids``."""
+    return frozenset(run_id for run_ids in rows["run_ids"] for run_id in run_ids)

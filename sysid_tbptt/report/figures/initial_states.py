@@ -8,6 +8,7 @@ import pandas as pd
 
 from ...runs.record import RunRecord
 from ..initial_states import PLACE, initial_states
+from .groups import burn_ins, run_ids_behind
 from .traces import (
     BLACK,
     BLUE,
@@ -68,7 +69,7 @@ def _difference(rows: pd.DataFrame) -> Panel:
         y_label="output difference e_j [-]",
         lines=(*lines, _theory(rows)),
         log_y=True,
-        runs=_runs(rows),
+        runs=run_ids_behind(rows),
     )
 
 
@@ -81,9 +82,14 @@ def _theory(rows: pd.DataFrame) -> Line:
 
 
 def _regret(rows: pd.DataFrame) -> Panel:
-    line = Line("regret", _m(rows), tuple(rows["regret"]), Look(BLACK, DOTTED, "D"))
+    line = Line("regret", burn_ins(rows), tuple(rows["regret"]), Look(BLACK, DOTTED, "D"))
     return Panel(
-        "training regret", "burn-in m [steps]", "loss difference [-]", lines=(line,), log_y=True, runs=_runs(rows)
+        "training regret",
+        "burn-in m [steps]",
+        "loss difference [-]",
+        lines=(line,),
+        log_y=True,
+        runs=run_ids_behind(rows),
     )
 
 
@@ -94,11 +100,11 @@ def _performance(rows: pd.DataFrame) -> list[Panel]:
             "burn-in m [steps]",
             "MSE [-]",
             lines=(
-                Line("TBPTT", _m(rows), tuple(rows[f"{part}_zero"]), TBPTT),
-                Line("benchmark", _m(rows), tuple(rows[f"{part}_coupled"]), BENCHMARK),
+                Line("TBPTT", burn_ins(rows), tuple(rows[f"{part}_zero"]), TBPTT),
+                Line("benchmark", burn_ins(rows), tuple(rows[f"{part}_coupled"]), BENCHMARK),
             ),
             log_y=True,
-            runs=_runs(rows),
+            runs=run_ids_behind(rows),
         )
         for part in ("train", "test")
     ]
@@ -107,11 +113,3 @@ def _performance(rows: pd.DataFrame) -> list[Panel]:
 def _title(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     return f"{first['dataset']}, {first['model']}, N = {first['seq_len']}"
-
-
-def _m(rows: pd.DataFrame) -> tuple[float, ...]:
-    return tuple(float(m) for m in rows["burn_in"])
-
-
-def _runs(rows: pd.DataFrame) -> frozenset[str]:
-    return frozenset(run_id for run_ids in rows["run_ids"] for run_id in run_ids)

@@ -10,7 +10,8 @@ import pandas as pd
 
 from ...runs.record import RunRecord
 from ...runs.stability import StabilityRecord
-from ..optimum import network, optimum
+from ..optimum import NETWORK, network, optimum
+from .groups import burn_ins, run_ids_behind
 from .traces import (
     BLACK,
     BLUE,
@@ -48,7 +49,7 @@ _HEIGHT = 2.6
 
 
 def pages(records: Sequence[RunRecord], estimates: Sequence[StabilityRecord]) -> list[Page]:
-    """One page for the study of one suite and data set; none where there is none."""
+    """The page of the study of one suite and data set; an empty list if the records hold no such study."""
     rows = optimum(records)
     if rows.empty:
         return []
@@ -57,7 +58,7 @@ def pages(records: Sequence[RunRecord], estimates: Sequence[StabilityRecord]) ->
 
 
 def _training(rows: pd.DataFrame, estimates: Sequence[StabilityRecord]) -> Panel:
-    networks = [part for _, part in rows.groupby(["model", "hidden_size", "optimiser"], sort=False)]
+    networks = _networks(rows)
     return Panel(
         title=_title(rows),
         x_label="burn-in m [steps]",
@@ -65,12 +66,12 @@ def _training(rows: pd.DataFrame, estimates: Sequence[StabilityRecord]) -> Panel
         lines=(*(_line(part, "rms") for part in networks), *_forgetting(rows, estimates)),
         levels=tuple(_levels(networks, lambda row: sqrt(row["loss_full"]))),
         log_y=True,
-        runs=_runs(rows),
+        runs=run_ids_behind(rows),
     )
 
 
 def _test(rows: pd.DataFrame) -> Panel:
-    networks = [part for _, part in rows.groupby(["model", "hidden_size", "optimiser"], sort=False)]
+    networks = _networks(rows)
     return Panel(
         title=f"test: {rows['test_set'].iloc[0]}",
         x_label="burn-in m [steps]",
@@ -78,13 +79,18 @@ def _test(rows: pd.DataFrame) -> Panel:
         lines=tuple(_line(part, "test_rmse") for part in networks),
         levels=tuple(_levels(networks, lambda row: row["test_full"])),
         log_y=True,
-        runs=_runs(rows),
+        runs=run_ids_behind(rows),
     )
+
+
+def _networks(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of each network and optimiser."""
+    return [part for _, part in rows.groupby(NETWORK, sort=False)]
 
 
 def _line(rows: pd.DataFrame, column: str) -> Line:
     first = rows.iloc[0]
-    return Line(network(first), _m(rows), tuple(rows[column]), _look(first))
+    return Line(network(first), burn_ins(rows), tuple(rows[column]), _look(first))
 
 
 def _levels(networks: Sequence[pd.DataFrame], value: Callable[[pd.Series[Any]], float]) -> list[Level]:
@@ -100,12 +106,13 @@ def _levels(networks: Sequence[pd.DataFrame], value: Callable[[pd.Series[Any]], 
 def _forgetting(rows: pd.DataFrame, estimates: Sequence[StabilityRecord]) -> list[Line]:
     """λ^m through the error at m = 0, as far as the errors reach, for each network whose rate is known."""
     lines: list[Line] = []
-    for _, part in rows.groupby(["model", "hidden_size", "optimiser"], sort=False):
-        known = [one for one in estimates if one.run_id in _runs(part)]
+    for part in _networks(rows):
+        ours = run_ids_behind(part)
+        known = [one for one in estimates if one.run_id in ours]
         if known:
             last = max(known, key=lambda one: one.config.burn_in)
             start, least = float(part["rms"].iloc[0]), float(rows["rms"].min())
-            m = tuple(m for m in _m(part) if start * last.factor**m >= least)
+            m = tuple(m for m in burn_ins(part) if start * last.factor**m >= least)
             label = f"λ^m, {part['model'].iloc[0]}: λ = {last.factor:.4f}"
             look = Look(BLACK, DASHED if lines else DOTTED, width=0.8)
             lines.append(Line(label, m, tuple(start * last.factor**k for k in m), look))
@@ -119,11 +126,3 @@ def _look(row: pd.Series[Any]) -> Look:
 def _title(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     return f"{first['dataset']}, {first['split']}: N - m = {first['scored']}"
-
-
-def _m(rows: pd.DataFrame) -> tuple[float, ...]:
-    return tuple(float(m) for m in rows["burn_in"])
-
-
-def _runs(rows: pd.DataFrame) -> frozenset[str]:
-    return frozenset(run_id for run_ids in rows["run_ids"] for run_id in run_ids)

@@ -13,7 +13,7 @@ from math import inf
 import numpy as np
 
 from ...errors import EngineError
-from ..inputs import fed, with_outputs, without_outputs
+from ..inputs import fed, first_and_later
 from ..job import Arrays, Control, Job, Trained
 from ..monitor import Monitor
 from ..schedule import learning_rates
@@ -162,8 +162,7 @@ class _Run:
 
     def problem(self, u: np.ndarray) -> Problem:
         config = self.config
-        u_init = rows.plain(with_outputs(u, self.y) if config.init_outputs else u)
-        u_later = rows.plain(without_outputs(u, self.y.shape[1])) if config.init_outputs else u_init
+        u_init, u_later = map(rows.plain, first_and_later(u, self.y, config.init_outputs))
         return Problem(
             u_init, u_later, self.y, config.init_outputs, config.seq_len, config.burn_in, self.lag, self.carried
         )

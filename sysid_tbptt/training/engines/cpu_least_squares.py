@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inputs import with_outputs, without_outputs
+from ..inputs import first_and_later
 from ..job import Arrays, Control, Job
 from ..simulator import Simulator, validation_mse
 from .kernels import rows, sensitivities, tape
@@ -106,7 +106,5 @@ def _timed(function: Callable[[np.ndarray], Any], part: np.ndarray) -> tuple[Any
 def _problem(job: Job) -> Problem:
     """The records as the kernels take them; every window starts from zero."""
     config, y = job.config, rows.plain(job.y)
-    k = config.init_outputs
-    u_init = rows.plain(with_outputs(job.u, y) if k else job.u)
-    u_later = rows.plain(without_outputs(job.u, y.shape[1])) if k else u_init
-    return Problem(u_init, u_later, y, k, config.seq_len, config.burn_in, 0, rows.empty(0))
+    u_init, u_later = map(rows.plain, first_and_later(job.u, y, config.init_outputs))
+    return Problem(u_init, u_later, y, config.init_outputs, config.seq_len, config.burn_in, 0, rows.empty(0))

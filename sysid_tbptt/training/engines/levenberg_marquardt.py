@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from ...config import Ended
 from ..blas import one_blas_thread
-from ..job import Arrays, Control, Ended, Job, Trained
+from ..job import Arrays, Control, Job, Trained
 from ..monitor import Monitor
 
 MOST_PARAMETERS = 2000

@@ -146,7 +146,7 @@ def _accumulate_readout(e: Emitter) -> None:
 def _combine(e: Emitter) -> None:
     """The lanes are parameters: H rows of lanes times numbers."""
     s, builder = e.s, e.builder
-    M, before, out = e.pointers
+    before, M, out = e.pointers
 
     def weight(r: ir.Value, k: ir.Value) -> ir.Value:
         return e.number(M, builder.add(builder.mul(k, index(LANES * s.units)), r))
@@ -169,32 +169,18 @@ def _read_out_sensitivities(e: Emitter) -> None:
 
 @intrinsic
 def combine(
-    _: Any, shape: Any, M: types.Type, at: types.Type, before: types.Type, S: types.Type, to: types.Type
+    _: Any, shape: types.Type, before: types.Type, M: types.Type, at: types.Type, S: types.Type, to: types.Type
 ) -> Any:
-    """Adds to H rows of S, from row ``to`` on, the H rows ``before`` times the matrix whose columns begin at a row."""
-
-    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        M, before, S = (emit_pointer(context, builder, sig.args[i], args[i]) for i in (1, 3, 4))
-        pointers = [emit_row(builder, M, args[2]), before, emit_row(builder, S, args[5])]
-        _combine(Emitter(builder, shape.shape, pointers, index(0)))
-        return context.get_dummy_value()
-
-    return types.void(shape, M, types.intp, before, S, types.intp), generate
+    """Adds to H rows of S, from row ``to`` on, the H rows ``before`` times the matrix in M from row ``at`` on."""
+    return _with_rows(_combine, shape, before, M, S)
 
 
 @intrinsic
 def read_out_sensitivities(
-    _: Any, shape: Any, packed: types.Type, S: types.Type, first: types.Type, J: types.Type, to: types.Type
+    _: Any, shape: types.Type, packed: types.Type, S: types.Type, first: types.Type, J: types.Type, to: types.Type
 ) -> Any:
     """n_y rows of J, from row ``to`` on: the read-out's weights times H rows of S."""
-
-    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        packed, S, J = (emit_pointer(context, builder, sig.args[i], args[i]) for i in (1, 2, 4))
-        pointers = [packed, emit_row(builder, S, args[3]), emit_row(builder, J, args[5])]
-        _read_out_sensitivities(Emitter(builder, shape.shape, pointers, index(0)))
-        return context.get_dummy_value()
-
-    return types.void(shape, packed, S, types.intp, J, types.intp), generate
+    return _with_rows(_read_out_sensitivities, shape, packed, S, J)
 
 
 @intrinsic
@@ -246,6 +232,18 @@ def _with_weights(write: Callable[[Emitter], None], shape: Any, packed: Any, sou
         return context.get_dummy_value()
 
     return types.void(shape, packed, source, types.intp, out), generate
+
+
+def _with_rows(write: Callable[[Emitter], None], shape: Any, whole: Any, source: Any, out: Any) -> Any:
+    """Signature and code generator of a product (shape, whole, source, its first row, out, its first row)."""
+
+    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        whole, source, out = (emit_pointer(context, builder, sig.args[i], args[i]) for i in (1, 2, 4))
+        pointers = [whole, emit_row(builder, source, args[3]), emit_row(builder, out, args[5])]
+        write(Emitter(builder, shape.shape, pointers, index(0)))
+        return context.get_dummy_value()
+
+    return types.void(shape, whole, source, types.intp, out, types.intp), generate
 
 
 def _over_steps(write: Callable[[Emitter], None], shape: Any, left: Any, right: Any, out: Any) -> Any:

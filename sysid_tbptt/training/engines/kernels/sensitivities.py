@@ -189,12 +189,12 @@ def _advance_panel(shape: Any, tape: Any, work: Any, first: int) -> None:
     copy_rows(work.before, 0, S, first, H)
     if shape.memories > 0:
         _scale_rows(S, first + H, S, first + H, tape.dc, H)
-        combine(shape, work.M, 0, work.before, S, first + H)
+        combine(shape, work.before, work.M, 0, S, first + H)
         _scale_rows(S, first, S, first + H, tape.dh, H)
-        combine(shape, work.M, H * shape.units, work.before, S, first)
+        combine(shape, work.before, work.M, H * shape.units, S, first)
     else:
         _scale_rows(S, first, work.before, 0, tape.dh, H)
-        combine(shape, work.M, 0, work.before, S, first)
+        combine(shape, work.before, work.M, 0, S, first)
 
 
 @inlined
